@@ -1,0 +1,44 @@
+#include "storage/base/bytes.hpp"
+#include "storage/base/checksum.hpp"
+#include "storage/base/ids.hpp"
+#include "storage/base/result.hpp"
+
+#include <array>
+#include <doctest/doctest.h>
+#include <string>
+
+using namespace cairn;
+
+TEST_CASE("result: holds a value or an error, and converts errors between types") {
+  result<int> good = 7;
+  CHECK(good.ok());
+  CHECK(*good == 7);
+  result<int> bad = error{errc::too_large, "record of 9 bytes, limit 8"};
+  CHECK_FALSE(bad.ok());
+  const status passed_on = bad.error();
+  CHECK(passed_on.code() == errc::too_large);
+  CHECK(status{}.ok());
+}
+
+TEST_CASE("checksum64: pieces hash like the whole, and the seed matters") {
+  const std::string whole = "one two three";
+  const std::array pieces{as_byte_span("one "), as_byte_span("two"), as_byte_span(" three")};
+  CHECK(checksum64(pieces, 5) == checksum64(as_byte_span(whole), 5));
+  CHECK(checksum64(as_byte_span(whole), 5) != checksum64(as_byte_span(whole), 6));
+}
+
+TEST_CASE("shared_bytes: a slice keeps its owner alive") {
+  shared_bytes part;
+  {
+    const auto whole = shared_bytes::copy_of(as_byte_span("hello world"));
+    part = whole.slice(6, 5);
+  }
+  CHECK(part.text() == "world");
+}
+
+TEST_CASE("strong ids: order and distance follow the number") {
+  const record_offset first(3);
+  CHECK(first.next() == record_offset(4));
+  CHECK(record_offset(10).since(first) == 7);
+  CHECK(first < record_offset(4));
+}
