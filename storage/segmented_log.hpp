@@ -1,0 +1,192 @@
+#pragma once
+// The log on disk: many segments, one of them active. The writer's side; log_reader.hpp is the
+// readers' side.
+//
+// Words (design): appended = written into the active store; durable = fdatasync'd; visible = below
+// the end that publish() set, which is what readers see. With Raft "visible" is "committed"; one
+// node publishes what is durable.
+//
+// Owner: one thread at a time (the log actor's). Only reader() and background_work() are used from
+// others.
+
+#include "storage/base/bytes.hpp"
+#include "storage/base/ids.hpp"
+#include "storage/base/result.hpp"
+#include "storage/base/units.hpp"
+#include "storage/env.hpp"
+#include "storage/frame.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn::storage {
+
+class log_reader;
+class background_work;
+struct log_shared;
+class segment;
+class durable_mark;
+class spare_segments;
+class log_start_file;
+
+/// Limits and sizes of one log. Changes take effect at the next segment.
+struct log_config {
+  /// A segment takes frames until this size. 4 KiB to 4 GiB - 1. A single larger frame gets a
+  /// segment of its own.
+  std::uint64_t segment_bytes = 64 * k_mib_bytes;
+  /// Size of an index, 16 bytes a frame; full means roll. 0: a sixteenth of segment_bytes, 16 MiB
+  /// at most.
+  std::uint64_t index_bytes = 0;
+  /// Space is reserved, and in the background filled with zeros, in steps of this many bytes ahead
+  /// of the writes.
+  std::uint64_t prefill_bytes = 64 * k_mib_bytes;
+  /// How many sealed segments stay open for readers (two descriptors each).
+  std::uint32_t open_segments_max = 64;
+  /// Trimmed segments that are kept for recycling.
+  std::uint32_t spare_segments_max = 1;
+  /// Which log this is: a store file of another one is refused. Kept in every file header.
+  std::uint64_t log_id = 0;
+};
+
+/// What opening found and did. The counts are zero after a clean close.
+struct recovery_report {
+  bool clean = true;                ///< the last close was graceful
+  std::uint64_t scanned_bytes = 0;  ///< read to find the end
+  std::uint64_t torn_bytes =
+      0;  ///< cut off the active segment: a write that was never acknowledged
+  std::uint64_t rebuilt_indexes = 0;  ///< made anew from their stores
+  std::uint64_t removed_files = 0;    ///< left-overs of an interrupted roll or trim
+  std::vector<std::string> warnings;  ///< one sentence each, naming file and position
+};
+
+/// One frame to append.
+struct frame_input {
+  frame_kind kind = frame_kind::data;
+  frame_codec codec = frame_codec::none;
+  term_id term;
+  log_index index;           ///< must be next_index()
+  unix_ms timestamp_ms = 0;  ///< must not be lower than last_timestamp_ms()
+  std::uint32_t record_count = 0;
+  std::vector<shared_bytes>
+      payload;  ///< pieces, stored one after the other; at most k_frame_payload_bytes_max
+};
+
+/// One segment, as people want to see it.
+struct segment_summary {
+  record_offset base_offset;
+  record_offset next_offset;
+  log_index base_index;
+  std::uint64_t size_bytes = 0;
+  unix_ms first_timestamp_ms = 0;
+  unix_ms last_timestamp_ms = 0;
+  bool sealed = false;
+};
+
+class segmented_log {
+public:
+  /// Opens the log in `directory`, or makes an empty one. After a crash: scans the active segment,
+  /// cuts a torn end and rebuilds what is only a cache; all of that is durable on return.
+  /// Everything found is published. Fails with corruption (names file and position; nothing has
+  /// been changed), io_error, disk_full, invalid_argument (config). The directory must be locked by
+  /// the caller for as long as the log lives.
+  [[nodiscard]] static result<std::unique_ptr<segmented_log>> open(env& env, std::string directory,
+                                                                   const log_config& config,
+                                                                   recovery_report& report);
+
+  ~segmented_log();
+  segmented_log(const segmented_log&) = delete;
+  segmented_log& operator=(const segmented_log&) = delete;
+
+  /// Appends frames in order; offsets follow from record counts. Rolls to a new segment where
+  /// needed (what was appended before is then durable). Returns the base offset of the first frame.
+  /// Durable only after sync(), visible only after publish(). disk_full: nothing of this call has
+  /// been appended, the log goes on. invalid_argument, too_large: likewise. io_error: the log is
+  /// fenced, see fenced(). @pre index, timestamp as frame_input says.
+  [[nodiscard]] result<record_offset> append(std::span<const frame_input> frames);
+
+  /// Makes everything appended durable: one fdatasync. A failure fences the log for ever.
+  [[nodiscard]] status sync();
+
+  /// Lets readers see the records below `end`. Never goes back. @pre `end <= next_offset()`.
+  void publish(record_offset end);
+
+  /// Removes all entries from `first_removed` on; durable on return. Readers must not have seen
+  /// them.
+  /// @pre first_removed >= the index of the first entry kept, and the entry is not published.
+  [[nodiscard]] status truncate_suffix(log_index first_removed);
+
+  /// Makes `offset` the lowest one, durably, then removes segments that lie wholly below it. The
+  /// active one stays. invalid_argument beyond the published end; ok and nothing to do at or below
+  /// the lowest.
+  [[nodiscard]] status trim_prefix(record_offset offset);
+  /// Trims whole sealed segments, oldest first, while the log is larger than `size_bytes_max`.
+  [[nodiscard]] status trim_to_bytes(std::uint64_t size_bytes_max);
+  /// Trims whole sealed segments whose newest record is older than `before_ms`.
+  [[nodiscard]] status trim_older_than(unix_ms before_ms);
+
+  /// Starts a new segment if the active one holds anything. What was appended is durable on return.
+  [[nodiscard]] status roll();
+
+  /// Syncs and closes: index padding and unused space are cut, so that the next open needs no scan.
+  /// The log takes no more writes, whatever is returned.
+  [[nodiscard]] status close();
+
+  [[nodiscard]] record_offset lowest_offset() const;
+  [[nodiscard]] record_offset next_offset() const;     ///< of the next record appended
+  [[nodiscard]] record_offset durable_offset() const;  ///< end of what sync() has covered
+  [[nodiscard]] log_index first_index() const;  ///< of the first entry kept; next_index() if none
+  [[nodiscard]] log_index next_index() const;
+  [[nodiscard]] log_index durable_index()
+      const;  ///< last entry that sync() has covered; one below first if none
+  [[nodiscard]] term_id last_term() const;  ///< 0 when the log has never held an entry
+  [[nodiscard]] unix_ms last_timestamp_ms() const;
+  [[nodiscard]] std::uint64_t size_bytes()
+      const;  ///< of all frames and headers; not what is reserved ahead
+  [[nodiscard]] std::vector<segment_summary> segments() const;
+  /// True after a failed write or sync: nobody can say what is on disk. Every later write fails
+  /// with io_error.
+  [[nodiscard]] bool fenced() const;
+
+  /// The readers' side. Thread-safe; may outlive the log.
+  [[nodiscard]] std::shared_ptr<log_reader> reader() const;
+
+  /// Work that makes later appends faster (zero-filled spare segments, sealing old ones). Run it on
+  /// any other thread; nothing breaks if nobody does. Thread-safe.
+  [[nodiscard]] std::shared_ptr<background_work> background() const;
+
+private:
+  segmented_log(env& env, std::string directory, const log_config& config);
+
+  status load(recovery_report& report);
+  status write_run(std::span<const frame_input> frames, record_offset base);
+  std::size_t run_that_fits(std::span<const frame_input> frames, record_offset base) const;
+  status roll_for(const frame_input& next);
+  status start_segment(record_offset base, log_index index, unix_ms time);
+  status remove_front(std::size_t count);
+  status fence(status failed);
+  [[nodiscard]] std::size_t sealed_count_below(record_offset offset) const;
+
+  env& env_;
+  std::string directory_;
+  log_config config_;
+  std::shared_ptr<log_shared> shared_;
+  std::shared_ptr<segment> active_;  // null while the log has no segment
+  std::unique_ptr<durable_mark> mark_;
+  std::unique_ptr<log_start_file> start_;
+  std::shared_ptr<spare_segments> spares_;
+  std::shared_ptr<background_work> background_;
+  // Invariant: lowest <= durable_offset_ <= next_offset_.
+  record_offset next_offset_;
+  record_offset durable_offset_;
+  log_index next_index_{1};
+  log_index durable_index_;
+  term_id last_term_;
+  unix_ms last_timestamp_ms_ = 0;
+  bool fenced_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace cairn::storage
