@@ -47,17 +47,17 @@ function(cairn_test name)
   if(arg_TIMEOUT)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
   endif()
-  set_property(DIRECTORY APPEND PROPERTY cairn_registered_tests ${arg_SRCS})
+  list(TRANSFORM arg_SRCS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  set_property(GLOBAL APPEND PROPERTY cairn_registered_tests ${arg_SRCS})
 endfunction()
 
-# Call at the end of each tests/ folder.
+# Call at the end of each tests/ folder, after its sub-folders.
 function(cairn_require_all_tests_registered)
-  get_property(registered DIRECTORY PROPERTY cairn_registered_tests)
-  file(GLOB_RECURSE on_disk CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
-    ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  get_property(registered GLOBAL PROPERTY cairn_registered_tests)
+  file(GLOB_RECURSE on_disk CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   foreach(file IN LISTS on_disk)
     if(NOT file IN_LIST registered)
-      message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}/${file} is not part of any cairn_test()")
+      message(FATAL_ERROR "${file} is not part of any cairn_test()")
     endif()
   endforeach()
 endfunction()
