@@ -6,7 +6,7 @@
 namespace cairn {
 
 void check_failed(const char* file, int line, const char* condition, const std::string& message) {
-  // stdio, not the logger: the logger may be what is broken.
+  // tidy-ok: stdio, not the logger: the logger may be what is broken.
   std::fprintf(stderr, "%s:%d: check failed: %s: %s\n", file, line, condition, message.c_str());
   std::fflush(stderr);
   std::abort();
