@@ -13,5 +13,17 @@ find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
-# CAF 0.18.7: CAF_ROOT (cache variable or environment) names the installation, see scripts/setup.
+# CAF 0.18.7: CAF_ROOT (cache variable or environment) names the installation; without it, the one that
+# scripts/setup keeps per user, which is built when it is not there. ThreadSanitizer needs one that is
+# instrumented too: it cannot see the order that an uninstrumented CAF's locks and atomics give.
+if(NOT CAF_ROOT AND NOT DEFINED ENV{CAF_ROOT})
+  set(variant release)
+  if(CAIRN_SANITIZE MATCHES "thread")
+    set(variant tsan)
+  endif()
+  message(STATUS "CAF: asking scripts/setup for the variant ${variant}")
+  execute_process(COMMAND ${PROJECT_SOURCE_DIR}/scripts/setup --print-caf --caf ${variant}
+    OUTPUT_VARIABLE caf_root OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set(CAF_ROOT ${caf_root} CACHE PATH "installation of CAF 0.18.7")
+endif()
 find_package(CAF 0.18.7 REQUIRED COMPONENTS core io)
