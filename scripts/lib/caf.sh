@@ -52,16 +52,20 @@ caf_tarball_ok() { # FILE
 }
 
 # The archives that this machine installs Debian from, as `URI [KEYRING]` lines. apt itself reads its
-# configuration for us, whichever of the two formats that is written in; only the keyring it does not tell.
+# configuration for us, whichever of the two formats that is written in, and needs no package lists for it;
+# only the keyring it does not tell.
 debian_archives() {
   local codename uri file keyring
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  # shellcheck disable=SC2016 # the $(...) are apt's own
-  apt-get indextargets --format '$(CREATED_BY) $(RELEASE) $(COMPONENT) $(REPO_URI) $(SOURCESENTRY)' 2>/dev/null |
-    awk -v codename="$codename" \
-      '$1 == "Packages" && $3 == "main" && ($2 == codename || $2 == "stable") && !seen[$4]++ { print $4, $5 }' |
-    while read -r uri file; do
-      keyring=$(grep -oiE 'signed-by *[:=] *"?/[^] ,"]+' "${file%:*}" 2>/dev/null | head -n 1 | grep -o '/.*' || true)
+  apt-get update --print-uris 2>/dev/null |
+    sed -En "s#^'(.*)/dists/($codename|stable)/InRelease' .*#\1#p" | awk '!seen[$0]++' |
+    while read -r uri; do
+      keyring=
+      for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+        [ -z "$keyring" ] && grep -qsF "$uri" "$file" || continue
+        keyring=$(case $file in *.list) grep -F "$uri" "$file" ;; *) cat "$file" ;; esac |
+          sed -n 's|.*[Ss]igned-[Bb]y *[:=] *"\{0,1\}\(/[^] ,"]*\).*|\1|p' | head -n 1)
+      done
       echo "$uri" "$keyring"
     done
 }
@@ -81,7 +85,7 @@ fetch_caf_from() { # URI KEYRING WORK_DIR -> the tarball in WORK_DIR/download
     -o Dir::State::Lists="$dir/lists"
     -o Dir::Cache="$dir/cache"
     -o APT::Sandbox::User=
-    -o Acquire::Retries=3
+    -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
     -o Acquire::Check-Valid-Until=false -o Acquire::Check-Date=false)
   "${apt[@]}" update &&
     (cd "$dir/download" && "${apt[@]}" source --download-only --tar-only "$caf_package")
