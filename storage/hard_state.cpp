@@ -1,8 +1,8 @@
 #include "storage/hard_state.hpp"
 
-#include <vector>
-
 #include "storage/slot_file.hpp"
+
+#include <vector>
 
 namespace cairn::storage {
 
@@ -33,9 +33,9 @@ result<hard_state> decode(byte_span bytes, const std::string& path) {
                         std::string(as_text(bytes.subspan(k_at_vote)))};
     }
   }
-  return error{errc::corruption,
-               fmt::format("{}: a checksummed slot of {} bytes holds no hard state", path,
-                           bytes.size())};
+  return error{
+      errc::corruption,
+      fmt::format("{}: a checksummed slot of {} bytes holds no hard state", path, bytes.size())};
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "storage/index_entry.hpp"
 
-#include <algorithm>
-
 #include "storage/base/check.hpp"
+
+#include <algorithm>
 
 namespace cairn::storage {
 

@@ -1,15 +1,16 @@
 #pragma once
-// Entries of an index file and searches over them, docs/formats/index.md. Pure functions on spans; the files are
-// segment's business.
+// Entries of an index file and searches over them, docs/formats/index.md. Pure functions on spans;
+// the files are segment's business.
+
+#include "storage/store_header.hpp"
 
 #include <cstdint>
 #include <span>
 
-#include "storage/store_header.hpp"
-
 namespace cairn::storage {
 
-/// One frame. Relative to the segment's base offset, index and time; position in bytes from the start of the store.
+/// One frame. Relative to the segment's base offset, index and time; position in bytes from the
+/// start of the store.
 struct index_entry {
   std::uint32_t relative_offset = 0;
   std::uint32_t relative_index = 0;
@@ -22,8 +23,8 @@ static_assert(sizeof(index_entry) == 16);
 
 using index_span = std::span<const index_entry>;
 
-/// The last entry whose records begin at or before `relative_offset`: with frames of no records in front of a data
-/// frame at the same offset, the data frame. @pre entries is not empty.
+/// The last entry whose records begin at or before `relative_offset`: with frames of no records in
+/// front of a data frame at the same offset, the data frame. @pre entries is not empty.
 [[nodiscard]] std::size_t find_by_offset(index_span entries, std::uint64_t relative_offset);
 
 /// How many entries begin before `relative_offset`.
@@ -35,8 +36,9 @@ using index_span = std::span<const index_entry>;
 /// The first entry that is not older; entries.size() when all are older.
 [[nodiscard]] std::size_t find_by_time(index_span entries, std::uint64_t relative_time_ms);
 
-/// True if the entries could be an index: first frame right behind the header, indexes without gaps, positions rising,
-/// offsets and times never falling. What they point at has still to be checked against the store.
+/// True if the entries could be an index: first frame right behind the header, indexes without
+/// gaps, positions rising, offsets and times never falling. What they point at has still to be
+/// checked against the store.
 [[nodiscard]] bool plausible_index(index_span entries);
 
 }  // namespace cairn::storage

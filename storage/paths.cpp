@@ -1,8 +1,7 @@
 #include "storage/paths.hpp"
 
-#include <fmt/format.h>
-
 #include <charconv>
+#include <fmt/format.h>
 
 namespace cairn::storage {
 

@@ -1,12 +1,12 @@
 #pragma once
 // Names of the files of a log directory.
 
+#include "storage/base/ids.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "storage/base/ids.hpp"
 
 namespace cairn::storage {
 
@@ -22,7 +22,8 @@ inline constexpr std::string_view k_start_name = "log.start";
 /// "00000000000000000042.store": zero-padded to 20 digits, so that names sort as numbers do.
 [[nodiscard]] std::string segment_file_name(record_offset base, std::string_view suffix);
 
-/// The base offset in a name made by segment_file_name() with this suffix; nothing for any other name.
+/// The base offset in a name made by segment_file_name() with this suffix; nothing for any other
+/// name.
 [[nodiscard]] std::optional<record_offset> parse_segment_file_name(std::string_view name,
                                                                    std::string_view suffix);
 

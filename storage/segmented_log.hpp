@@ -30,7 +30,7 @@ struct log_shared;
 class segment;
 class durable_mark;
 class spare_segments;
-class log_start_file;
+class slot_file;
 
 /// Limits and sizes of one log. Changes take effect at the next segment.
 struct log_config {
@@ -127,7 +127,8 @@ public:
   /// Trims whole sealed segments whose newest record is older than `before_ms`.
   [[nodiscard]] status trim_older_than(unix_ms before_ms);
 
-  /// Starts a new segment if the active one holds anything. What was appended is durable on return.
+  /// Makes the next append start a new segment, if the active one holds records. What was appended
+  /// is durable on return.
   [[nodiscard]] status roll();
 
   /// Syncs and closes: index padding and unused space are cut, so that the next open needs no scan.
@@ -158,16 +159,31 @@ public:
   [[nodiscard]] std::shared_ptr<background_work> background() const;
 
 private:
+  struct cursor;
+  struct run;
+  struct prepared_segment;
+
   segmented_log(env& env, std::string directory, const log_config& config);
 
   status load(recovery_report& report);
-  status write_run(std::span<const frame_input> frames, record_offset base);
-  std::size_t run_that_fits(std::span<const frame_input> frames, record_offset base) const;
-  status roll_for(const frame_input& next);
-  status start_segment(record_offset base, log_index index, unix_ms time);
+  status load_segments(const std::vector<record_offset>& bases, recovery_report& report);
+  [[nodiscard]] status check_frames(std::span<const frame_input> frames) const;
+  [[nodiscard]] std::vector<run> plan(std::span<const frame_input> frames) const;
+  [[nodiscard]] bool fits(const cursor& at, const frame_input& frame) const;
+  [[nodiscard]] result<prepared_segment> prepare_segment(const run& first_run,
+                                                         const frame_input& first_frame);
+  void discard(prepared_segment prepared);
+  status activate(prepared_segment prepared);
+  status reserve(std::uint64_t end_bytes);
+  status write_run(const run& part, std::span<const frame_input> frames);
   status remove_front(std::size_t count);
+  status reopen_for_writing(const std::shared_ptr<segment>& target);
+  status cut_active(std::uint64_t entries_kept, std::uint64_t position);
   status fence(status failed);
-  [[nodiscard]] std::size_t sealed_count_below(record_offset offset) const;
+  void set_mark(const segment& of, std::uint64_t position_bytes, std::uint64_t index_checksum = 0);
+  void request_spare();
+  [[nodiscard]] std::uint64_t index_bytes() const;
+  [[nodiscard]] status refusal() const;
 
   env& env_;
   std::string directory_;
@@ -175,7 +191,7 @@ private:
   std::shared_ptr<log_shared> shared_;
   std::shared_ptr<segment> active_;  // null while the log has no segment
   std::unique_ptr<durable_mark> mark_;
-  std::unique_ptr<log_start_file> start_;
+  std::unique_ptr<slot_file> start_;
   std::shared_ptr<spare_segments> spares_;
   std::shared_ptr<background_work> background_;
   // Invariant: lowest <= durable_offset_ <= next_offset_.
@@ -185,6 +201,7 @@ private:
   log_index durable_index_;
   term_id last_term_;
   unix_ms last_timestamp_ms_ = 0;
+  bool roll_before_next_ = false;
   bool fenced_ = false;
   bool closed_ = false;
 };

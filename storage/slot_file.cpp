@@ -1,10 +1,10 @@
 #include "storage/slot_file.hpp"
 
-#include <array>
-#include <optional>
-
 #include "storage/base/checksum.hpp"
 #include "storage/paths.hpp"
+
+#include <array>
+#include <optional>
 
 namespace cairn::storage {
 

@@ -1,15 +1,16 @@
 #pragma once
-// A small value that is replaced atomically and durably: two slots written in turn, each with sequence number and
-// checksum, so that a write cut short leaves the older value. Layout in docs/formats/hard_state.md.
+// A small value that is replaced atomically and durably: two slots written in turn, each with
+// sequence number and checksum, so that a write cut short leaves the older value. Layout in
+// docs/formats/hard_state.md.
+
+#include "storage/base/bytes.hpp"
+#include "storage/base/result.hpp"
+#include "storage/env.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "storage/base/bytes.hpp"
-#include "storage/base/result.hpp"
-#include "storage/env.hpp"
 
 namespace cairn::storage {
 
@@ -19,7 +20,8 @@ inline constexpr std::size_t k_slot_value_bytes_max = 480;
 /// Owner: one thread.
 class slot_file {
 public:
-  /// Opens `path`, or makes it with `initial` as its value (durable on return). corruption when both slots are bad.
+  /// Opens `path`, or makes it with `initial` as its value (durable on return). corruption when
+  /// both slots are bad.
   [[nodiscard]] static result<std::unique_ptr<slot_file>> open(env& env, const std::string& path,
                                                                byte_span initial);
 
