@@ -23,6 +23,13 @@ slice make_slice(const segment& part, index_span entries, std::size_t first, std
   return {first, last, entries[first].position, end};
 }
 
+/// How many entries, from the front, end at or before `limit_bytes`.
+std::size_t count_ending_by(const segment& part, index_span entries, std::uint64_t limit_bytes) {
+  if (part.end_bytes.load(std::memory_order_relaxed) <= limit_bytes) return entries.size();
+  const std::size_t begin_by = count_to_position(entries, limit_bytes);
+  return begin_by == 0 ? 0 : begin_by - 1;
+}
+
 error bad_frame(const segment& part, std::uint64_t position) {
   return {errc::corruption, fmt::format("{}: bad frame at position {}", part.store_path, position)};
 }
@@ -128,7 +135,7 @@ result<std::vector<stored_frame>> log_reader::read(record_offset from,
           std::size_t last = count_below_offset(entries, relative(end));
           last = std::min(last, count_below_offset(entries, relative(next) + left.records));
           last =
-              std::min(last, count_to_position(entries, entries[first].position + left.bytes) - 1);
+              std::min(last, count_ending_by(*part, entries, entries[first].position + left.bytes));
           if (last <= first) last = frames.empty() ? first + 1 : first;
           segment_done = last == entries.size();
           if (last == first) return {};
@@ -187,7 +194,7 @@ result<std::vector<stored_frame>> log_reader::read_entries(log_index from,
           const auto entries = handles.entries(part->entries.load(std::memory_order_acquire));
           const std::uint64_t first = next.since(part->header.base_index);
           if (first >= entries.size()) return {};
-          std::size_t last = count_to_position(entries, entries[first].position + bytes_left) - 1;
+          std::size_t last = count_ending_by(*part, entries, entries[first].position + bytes_left);
           if (last <= first) last = frames.empty() ? first + 1 : first;
           if (last == first) return {};
           return read_slice(*part, *handles.store, entries, make_slice(*part, entries, first, last),

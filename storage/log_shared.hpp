@@ -34,6 +34,9 @@ public:
   /// Closes the segment's handles as soon as no reader has them.
   void drop(const std::shared_ptr<segment>& target);
 
+  /// As drop(), for a segment whose files are about to go: it is never opened again.
+  void forget(const std::shared_ptr<segment>& target);
+
 private:
   void evict_beyond_limit();
 

@@ -169,7 +169,7 @@ result<std::shared_ptr<segment>> load_sealed_segment(env& env, const std::string
   ++report.rebuilt_indexes;
   loaded->advance(scan->extent);
   // Both are for speed and space: a full disk must not keep a sound log from opening.
-  if (!write_index_file(env, loaded->index_path, scan->entries).ok()) loaded->index_suspect = true;
+  if (!write_index_file(env, *loaded, scan->entries).ok()) loaded->index_suspect = true;
   if (scan->file_bytes > scan->extent.end_bytes &&
       (*store)->truncate(scan->extent.end_bytes).ok()) {
     static_cast<void>((*store)->sync_data());

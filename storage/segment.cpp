@@ -52,7 +52,8 @@ status map_index(env& env, const std::string& path, std::uint64_t count, segment
 
 }  // namespace
 
-status write_index_file(env& env, const std::string& path, index_span entries) {
+status write_index_file(env& env, segment& target, index_span entries) {
+  const std::string& path = target.index_path;
   const std::string fresh = path + std::string(k_temporary_suffix);
   auto made = env.open(fresh, open_mode::create);
   if (!made) return made.error();
@@ -64,6 +65,7 @@ status write_index_file(env& env, const std::string& path, index_span entries) {
     if (auto s = (*made)->pwrite({&piece, 1}, 0); !s) return s;
   }
   if (auto s = (*made)->sync_data(); !s) return s;
+  if (target.removed) return env.remove(fresh);
   if (auto s = env.rename(fresh, path); !s) return s;
   return env.sync_directory(parent_path(path));
 }
@@ -89,7 +91,7 @@ result<std::shared_ptr<segment_handles>> open_sealed_handles(env& env, segment& 
   handles->map.reset();
   scan->entries.resize(count);
   // A full disk must not stop readers: then this index lives in memory only.
-  if (write_index_file(env, target.index_path, scan->entries).ok() &&
+  if (write_index_file(env, target, scan->entries).ok() &&
       map_index(env, target.index_path, count, *handles).ok()) {
     target.index_suspect.store(false);
     return handles;
@@ -99,15 +101,17 @@ result<std::shared_ptr<segment_handles>> open_sealed_handles(env& env, segment& 
   return handles;
 }
 
-void seal_files(segment& target, const std::shared_ptr<segment_handles>& handles,
+void seal_files(env& env, segment& target, const std::shared_ptr<segment_handles>& handles,
                 std::uint64_t store_bytes, std::uint64_t entries) {
+  // The lock keeps a removal from running in between; readers that already have handles do not need
+  // it.
+  const std::lock_guard lock(target.handles_mutex);
+  if (target.removed || !target.sealed) return;
   if (auto s = handles->store->truncate(store_bytes); !s) return;
   if (auto s = handles->store->sync_data(); !s) return;
-  if (handles->index && !target.index_suspect.load()) {
-    // Sync first: a cut index claims to be complete.
-    if (auto s = handles->index->sync_data(); !s) return;
-    if (auto s = handles->index->truncate(entries * sizeof(index_entry)); !s) return;
-    static_cast<void>(handles->index->sync_data());
+  if (target.index_suspect.load()) return;
+  if (!write_index_file(env, target, handles->entries(entries)).ok()) {
+    static_cast<void>(env.remove(target.index_path + std::string(k_temporary_suffix)));
   }
 }
 

@@ -57,6 +57,7 @@ public:
   // For the cache.
   std::mutex handles_mutex;
   std::shared_ptr<segment_handles> handles;
+  bool removed = false;  ///< its files have gone or are going: nobody may make them anew
   std::atomic<std::uint64_t> last_used{0};
 
   /// Takes over what was written or found. Owner thread.
@@ -69,12 +70,15 @@ public:
 [[nodiscard]] result<std::shared_ptr<segment_handles>> open_sealed_handles(env& env,
                                                                            segment& target);
 
-/// Writes a whole index file under another name, syncs it and puts it in place.
-[[nodiscard]] status write_index_file(env& env, const std::string& path, index_span entries);
+/// Writes a whole index file under another name, syncs it and puts it in place. Never over the old
+/// file itself: readers may have that mapped, and a page that is cut off under a mapping kills the
+/// process.
+[[nodiscard]] status write_index_file(env& env, segment& target, index_span entries);
 
-/// Cuts reserved space behind the last frame and entry of a sealed segment and syncs both files.
-/// Speed and space only: errors leave the segment as it was.
-void seal_files(segment& target, const std::shared_ptr<segment_handles>& handles,
+/// Gives back the reserved space behind the last frame and entry of a sealed segment; its files
+/// then are what a graceful close leaves. Any thread, while others read. Speed and space only:
+/// errors leave the segment as it was.
+void seal_files(env& env, segment& target, const std::shared_ptr<segment_handles>& handles,
                 std::uint64_t store_bytes, std::uint64_t entries);
 
 }  // namespace cairn::storage

@@ -10,12 +10,21 @@ result<std::shared_ptr<segment_handles>> segment_cache::acquire(
                           std::memory_order_relaxed);
   std::shared_ptr<segment_handles> handles;
   {
-    const std::lock_guard lock(target->handles_mutex);
+    std::unique_lock lock(target->handles_mutex, std::defer_lock);
+    // Whoever has the lock may be waiting for the disk.
+    if (!cached_only) {
+      lock.lock();
+    } else if (!lock.try_lock()) {
+      return error{errc::would_block, "segment is being opened or sealed"};
+    }
     // The active segment's index is the writer's own; only a sealed one is ever suspected.
     if (target->handles && !target->index_suspect.load(std::memory_order_relaxed)) {
       return target->handles;
     }
     if (cached_only) return error{errc::would_block, "segment is not open"};
+    if (target->removed) {
+      return error{errc::offset_trimmed, fmt::format("{} has been trimmed", target->store_path)};
+    }
     auto opened = open_sealed_handles(env_, *target);
     if (opened.code() == errc::not_found) {
       return error{errc::offset_trimmed, fmt::format("{} has been trimmed", target->store_path)};
@@ -42,6 +51,13 @@ void segment_cache::drop(const std::shared_ptr<segment>& target) {
     std::erase(open_, target);
   }
   const std::lock_guard lock(target->handles_mutex);
+  target->handles.reset();
+}
+
+void segment_cache::forget(const std::shared_ptr<segment>& target) {
+  drop(target);
+  const std::lock_guard lock(target->handles_mutex);
+  target->removed = true;
   target->handles.reset();
 }
 

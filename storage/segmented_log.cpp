@@ -499,8 +499,9 @@ status segmented_log::activate(prepared_segment prepared) {
   if (const auto old = std::exchange(active_, fresh)) {
     old->sealed = true;
     shared_->cache.adopt(old);
-    background_->add([old, handles = old->handles, bytes = old->extent.end_bytes,
-                      entries = old->extent.frames] { seal_files(*old, handles, bytes, entries); });
+    background_->add(
+        [&env = env_, old, handles = old->handles, bytes = old->extent.end_bytes,
+         entries = old->extent.frames] { seal_files(env, *old, handles, bytes, entries); });
   }
   auto list = *shared_->segments();
   list.push_back(fresh);
@@ -526,15 +527,11 @@ status segmented_log::close() {
   auto synced = sync();
   closed_ = true;
   if (!synced || !active_) return synced;
-  const auto handles = active_->handles;
-  const std::uint64_t used = active_->extent.frames * sizeof(index_entry);
-  if (!handles->map) return {};
-  const auto entries = handles->entries(active_->extent.frames);
+  if (!active_->handles->map) return {};
+  const auto entries = active_->handles->entries(active_->extent.frames);
   const auto bytes = std::as_bytes(entries);
   const std::uint64_t checksum = checksum64(byte_span(bytes.data(), bytes.size()));
-  if (auto s = handles->index->sync_data(); !s) return s;
-  if (auto s = handles->index->truncate(used); !s) return s;
-  if (auto s = handles->index->sync_data(); !s) return s;
+  if (auto s = write_index_file(env_, *active_, entries); !s) return s;
   // Last: it vouches for what has just been made durable.
   set_mark(*active_, active_->durable_bytes, checksum);
   return mark_->sync();

@@ -62,7 +62,7 @@ status segmented_log::remove_front(std::size_t count) {
   shared_->set_segments(std::move(list));
   status first_failure;
   for (auto& part : removed) {
-    shared_->cache.drop(part);
+    shared_->cache.forget(part);
     auto gone = env_.remove(part->index_path);
     // Only we know the segment now, hence nobody reads the file and it may be written over.
     const bool unused = part.use_count() == 1;
@@ -107,7 +107,7 @@ status segmented_log::truncate_suffix(log_index first_removed) {
   while (list.size() > kept) {
     const auto last = std::move(list.back());
     list.pop_back();
-    shared_->cache.drop(last);
+    shared_->cache.forget(last);
     for (const auto& path : {last->store_path, last->index_path}) {
       if (auto s = env_.remove(path); !s) return fence(s);
     }
