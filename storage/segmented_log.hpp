@@ -147,6 +147,10 @@ public:
   [[nodiscard]] std::uint64_t size_bytes()
       const;  ///< of all frames and headers; not what is reserved ahead
   [[nodiscard]] std::vector<segment_summary> segments() const;
+  /// Both are cheap, unlike segments(): the log actor looks after each group whether the log
+  /// rolled.
+  [[nodiscard]] std::size_t segment_count() const;
+  [[nodiscard]] record_offset active_base_offset() const;  ///< next_offset() without a segment
   /// True after a failed write or sync: nobody can say what is on disk. Every later write fails
   /// with io_error.
   [[nodiscard]] bool fenced() const;

@@ -186,4 +186,12 @@ status segmented_log::cut_active(std::uint64_t entries_kept, std::uint64_t posit
   return {};
 }
 
+std::size_t segmented_log::segment_count() const {
+  return shared_->segments()->size();
+}
+
+record_offset segmented_log::active_base_offset() const {
+  return active_ ? active_->header.base_offset : next_offset_;
+}
+
 }  // namespace cairn::storage
