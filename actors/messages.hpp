@@ -1,0 +1,230 @@
+#pragma once
+// Everything that actors say to each other: plain structs of values, ids and immutable shared
+// bytes. type_ids.hpp declares them to CAF, inspect.hpp makes them printable and serializable.
+//
+// Handles are dynamically typed (caf::actor), because a gateway port is an actor_companion and has
+// no behaviour that a typed handle could check. Who takes what:
+//
+//   writer (LogActor; a RaftActor in front of it later)  append_batch, await_commit,
+//                               ask_log -> log_report, close_log -> log_closed, apply_retention
+//   port (apps/actor_port)      append_outcomes, log_advanced, wait_alarm
+//   SegmentActor                segment_read -> read_outcome, cold_read_done, segment_sealed
+//   ReaderActor                 cold_read -> read_outcome
+//   MaintenanceActor            watch_log, run_chores
+//   NodeActor                   actor_started, actor_stopped, list_actors -> actor_list, log_fenced
+//   all of them                 describe -> actor_report
+//
+// An arrow is a CAF request with a response: if the receiver dies, the asker gets an error. Appends
+// are plain messages, because one answer covers many; a port monitors the writer instead.
+
+#include "storage/base/bytes.hpp"
+#include "storage/base/errc.hpp"
+#include "storage/base/ids.hpp"
+
+#include <caf/actor.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cairn::actors {
+
+/// Names a request within its port. Never reused.
+using request_id = std::uint64_t;
+
+/// The committed range of a log, [lowest, next).
+struct log_range {
+  record_offset lowest;
+  record_offset next;
+};
+
+// --- appends -------------------------------------------------------------------------------------
+
+/// One append: a serialized cairn.v1.RecordBatch that is stored whole or not at all.
+struct append_item {
+  request_id id = 0;
+  shared_bytes payload;
+  std::uint32_t record_count = 0;
+  bool conditional = false;       ///< append only if the next offset is `expected_offset`
+  record_offset expected_offset;  ///< only when `conditional`
+  std::uint64_t deadline_ns = 0;  ///< env::monotonic_ns(); not begun by then: refused
+};
+
+/// The appends that a port gathered since its last flush. Answered with append_outcomes, each item
+/// exactly once, not necessarily all in one message.
+struct append_batch {
+  caf::actor port;
+  std::vector<append_item> items;
+};
+
+/// What became of one append. `code` none: durable on a quorum, the other fields say where.
+/// outcome_unknown: nobody knows. Anything else: nothing was stored.
+struct append_outcome {
+  request_id id = 0;
+  errc code = errc::none;
+  std::string detail;
+  record_offset offset;
+  std::uint32_t count = 0;
+  unix_ms timestamp_ms = 0;
+  term_id term;
+  log_index index;
+};
+
+struct append_outcomes {
+  std::vector<append_outcome> items;
+  std::uint32_t durable_on = 0;
+  std::uint32_t replicas = 0;
+  log_range range;  ///< committed when this was sent; covers the items that succeeded
+};
+
+// --- reads ---------------------------------------------------------------------------------------
+
+/// Asks for one log_advanced as soon as the committed end is beyond `beyond`. One request a port is
+/// kept; a later one replaces it.
+struct await_commit {
+  caf::actor port;
+  record_offset beyond;
+};
+
+struct log_advanced {
+  log_range range;
+};
+
+/// A port's own alarm: the first of its waiting reads runs out of time.
+struct wait_alarm {
+  std::uint64_t generation = 0;
+};
+
+/// A read that the page cache could not answer.
+struct segment_read {
+  bool by_time = false;  ///< start at the first record not older than `time_ms`, else at `from`
+  unix_ms time_ms = 0;
+  record_offset from;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t records_max = 0;
+};
+
+/// A segment_read on its way to a thread that may wait for the disk.
+struct cold_read {
+  segment_read request;
+  caf::actor segment;
+};
+
+/// Tells the segment how its cold read went. The port gets the read_outcome itself.
+struct cold_read_done {
+  errc code = errc::none;
+  std::string detail;
+  std::uint64_t size_bytes = 0;
+};
+
+struct read_frame {
+  record_offset base_offset;
+  std::uint32_t record_count = 0;
+  unix_ms timestamp_ms = 0;
+  term_id term;
+  log_index index;
+  shared_bytes payload;
+};
+
+/// Answer to a segment_read.
+struct read_outcome {
+  errc code = errc::none;
+  std::string detail;
+  record_offset start;
+  std::vector<read_frame> frames;
+  log_range range;
+};
+
+// --- segments, maintenance, retention ------------------------------------------------------------
+
+/// The segment takes no more writes.
+struct segment_sealed {
+  record_offset next_offset;
+  std::uint64_t size_bytes = 0;
+};
+
+/// To the MaintenanceActor: this is the log to look after.
+struct watch_log {
+  caf::actor log;
+};
+
+/// There are chores in storage's background_work.
+struct run_chores {};
+struct chores_done {
+  std::uint64_t count = 0;
+};
+
+/// Roll by age, trim by age and size, look at the disk.
+struct apply_retention {};
+
+/// Write what waits. The LogActor sends it to itself behind the appends that are in its mailbox.
+struct flush_group {};
+
+/// Close the log: what waits is written first, later appends are refused. Answered with log_closed
+/// as a response message.
+struct close_log {};
+struct log_closed {
+  errc code = errc::none;
+  std::string detail;
+};
+
+// --- what people see -----------------------------------------------------------------------------
+
+struct describe {};
+
+struct actor_report {
+  std::uint64_t id = 0;
+  std::string kind;
+  std::string name;
+  std::uint64_t parent = 0;  ///< 0: none
+  std::string state;         ///< one line
+  std::uint64_t mailbox = 0;
+  std::uint64_t processed = 0;
+  std::uint64_t restarts = 0;
+  std::vector<std::string> events;  ///< newest last
+};
+
+struct actor_started {
+  caf::actor who;
+  std::string kind;
+  std::string name;
+  std::uint64_t parent = 0;
+};
+struct actor_stopped {
+  std::uint64_t id = 0;
+};
+
+/// All actors without events when `actor` is 0, else that one.
+struct list_actors {
+  std::uint64_t actor = 0;
+};
+struct actor_list {
+  errc code = errc::none;
+  std::string detail;
+  std::vector<actor_report> actors;
+};
+
+/// A NodeActor's own alarm: answer a list_actors with what has come.
+struct list_alarm {
+  std::uint64_t list = 0;
+};
+
+struct ask_log {};
+struct segment_report {
+  record_offset base_offset;
+  record_offset next_offset;
+  std::uint64_t size_bytes = 0;
+  bool sealed = false;
+};
+struct log_report {
+  log_range range;
+  std::uint64_t size_bytes = 0;
+  term_id term;
+  std::vector<segment_report> segments;
+};
+
+/// The log takes no more writes because the disk's state is unknown; the node must end.
+struct log_fenced {
+  std::string reason;
+};
+
+}  // namespace cairn::actors

@@ -1,0 +1,16 @@
+#include "actors/type_ids.hpp"
+
+#include <caf/init_global_meta_objects.hpp>
+#include <mutex>
+
+namespace cairn::actors {
+
+void init_type_ids() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    caf::init_global_meta_objects<caf::id_block::cairn>();
+    caf::core::init_global_meta_objects();
+  });
+}
+
+}  // namespace cairn::actors

@@ -1,0 +1,53 @@
+#pragma once
+// The one block of CAF type ids. Ids follow from the order: append, never insert, once messages
+// cross processes. Every program calls init_type_ids() before it makes an actor_system.
+
+#include "actors/inspect.hpp"
+#include "actors/messages.hpp"
+
+#include <caf/is_error_code_enum.hpp>
+#include <caf/type_id.hpp>
+
+CAF_BEGIN_TYPE_ID_BLOCK(cairn, caf::first_custom_type_id)
+
+CAF_ADD_TYPE_ID(cairn, (cairn::errc))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::append_batch))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::append_outcomes))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::await_commit))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_advanced))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::wait_alarm))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::segment_read))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::cold_read))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::cold_read_done))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::read_outcome))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::segment_sealed))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::watch_log))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::run_chores))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::chores_done))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::apply_retention))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::flush_group))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::close_log))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_closed))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::describe))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::actor_report))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::actor_started))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::actor_stopped))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::list_actors))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::actor_list))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::list_alarm))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::ask_log))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_report))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_fenced))
+
+CAF_END_TYPE_ID_BLOCK(cairn)
+
+// caf::error carries our codes one to one.
+CAF_ERROR_CODE_ENUM(cairn::errc)
+
+namespace cairn::actors {
+
+/// Tells CAF about its own types and ours. Once per process, before the first actor_system; later
+/// calls do nothing.
+void init_type_ids();
+
+}  // namespace cairn::actors
