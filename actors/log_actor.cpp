@@ -1,0 +1,278 @@
+#include "actors/log_actor.hpp"
+
+#include "actors/segment_actor.hpp"
+#include "storage/background_work.hpp"
+
+#include <algorithm>
+#include <caf/send.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace cairn::actors {
+
+log_state::log_state(caf::event_based_actor* self, std::unique_ptr<log_writer> writer,
+                     log_actor_config config)
+    : self_(self),
+      writer_(std::move(writer)),
+      config_(std::move(config)),
+      journal_(writer_->env(), "log", writer_->config().name, config_.parent) {}
+
+caf::behavior log_state::make_behavior() {
+  self_->set_down_handler([this](const caf::down_msg& down) { segment_down(down); });
+  self_->set_exit_handler([this](const caf::exit_msg& end) {
+    for (auto& [base, segment] : segments_)
+      self_->send_exit(segment.actor, end.reason);
+    config_.directory->clear();
+    self_->quit(end.reason);
+  });
+  journal_.note(fmt::format("opened with offsets [{}, {})", writer_->range().lowest.value(),
+                            writer_->range().next.value()));
+  refresh_segments();
+  self_->send(config_.maintenance, watch_log{caf::actor{self_}});
+  start_chores();
+  return {
+      [this](append_batch& batch) { take(batch); },
+      [this](flush_group) { commit_group(); },
+      [this](const await_commit& request) { await(request); },
+      [this](chores_done) {
+        journal_.count();
+        chores_running_ = false;
+        start_chores();
+      },
+      [this](apply_retention) {
+        journal_.count();
+        writer_->check_disk_space();
+        writer_->apply_retention();
+        refresh_segments();
+        fence_if_needed();
+        start_chores();
+      },
+      [this](ask_log) {
+        journal_.count();
+        return report();
+      },
+      [this](close_log) { return close(); },
+      [this](describe) {
+        journal_.count();
+        return journal_.report(self_->id(), self_->mailbox().size(), state_line());
+      },
+  };
+}
+
+// --- appends -------------------------------------------------------------------------------------
+
+void log_state::take(append_batch& batch) {
+  journal_.count();
+  waiting_.push_back(std::move(batch));
+  if (!flush_queued_) {
+    flush_queued_ = true;
+    self_->send(self_, flush_group{});
+  }
+}
+
+void log_state::commit_group() {
+  flush_queued_ = false;
+  if (waiting_.empty()) return;
+  auto batches = std::exchange(waiting_, {});
+  append_plan plan(batches, writer_->next_position());
+  if (closed_) {
+    plan.fail(errc::unavailable, "the node is shutting down", writer_->range().next);
+  } else {
+    writer_->commit(plan);
+  }
+  ++groups_;
+  appends_ += plan.accepted();
+  answer(batches, plan);
+  wake_waiting();
+  // What follows is not on any client's way.
+  fence_if_needed();
+  refresh_segments();
+  start_chores();
+}
+
+void log_state::answer(std::vector<append_batch>& batches, append_plan& plan) {
+  // Few ports, each with several batches in a busy group: one message for each port.
+  std::vector<std::pair<caf::actor, append_outcomes>> answers;
+  const auto range = writer_->range();
+  std::size_t next = 0;
+  std::uint64_t bytes = 0;
+  for (auto& batch : batches) {
+    auto answer = std::find_if(answers.begin(), answers.end(),
+                               [&](const auto& known) { return known.first == batch.port; });
+    if (answer == answers.end()) {
+      append_outcomes empty{.items = {}, .durable_on = 1, .replicas = 1, .range = range};
+      answer = answers.insert(answers.end(), {batch.port, std::move(empty)});
+    }
+    for (const auto& item : batch.items) {
+      auto& outcome = plan.outcomes()[next++];
+      bytes += item.payload.size();
+      if (outcome.code != errc::none) writer_->observer().append_failed(outcome.code, 1);
+      answer->second.items.push_back(std::move(outcome));
+    }
+  }
+  writer_->gate().release_appends(next, bytes);
+  for (auto& [port, outcomes] : answers) {
+    // The answer carries the new end, so it wakes what waits in this port as well.
+    std::erase_if(awaiting_, [&](const await_commit& waiting) {
+      return waiting.port == port && waiting.beyond < range.next;
+    });
+    caf::anon_send(port, std::move(outcomes));
+  }
+}
+
+void log_state::wake_waiting() {
+  if (awaiting_.empty()) return;
+  const auto range = writer_->range();
+  std::erase_if(awaiting_, [&](const await_commit& waiting) {
+    if (waiting.beyond >= range.next) return false;
+    caf::anon_send(waiting.port, log_advanced{range});
+    return true;
+  });
+}
+
+void log_state::await(const await_commit& request) {
+  journal_.count();
+  const auto range = writer_->range();
+  std::erase_if(awaiting_, [&](const auto& waiting) { return waiting.port == request.port; });
+  if (request.beyond < range.next) {
+    caf::anon_send(request.port, log_advanced{range});
+  } else {
+    awaiting_.push_back(request);
+  }
+}
+
+log_closed log_state::close() {
+  journal_.count();
+  writer_->gate().set_closing();
+  if (closed_) return {};
+  commit_group();
+  closed_ = true;
+  const auto closed = writer_->close();
+  journal_.note(closed.ok() ? "closed" : "closed with an error: " + closed.error().detail);
+  if (closed.ok()) return {};
+  return {.code = closed.code(), .detail = closed.error().detail};
+}
+
+void log_state::fence_if_needed() {
+  if (!writer_->fenced() || fence_reported_) return;
+  fence_reported_ = true;
+  journal_.note(writer_->fence_reason());
+  self_->send(config_.node, log_fenced{writer_->fence_reason()});
+}
+
+// --- segments ------------------------------------------------------------------------------------
+
+void log_state::refresh_segments() {
+  const auto& log = writer_->log();
+  if (log.segment_count() == segments_.size() &&
+      (segments_.empty() || log.active_base_offset() == segments_.rbegin()->first)) {
+    return;
+  }
+  const auto now = log.segments();
+  std::vector<record_offset> gone;
+  for (const auto& [base, segment] : segments_) {
+    const auto found =
+        std::lower_bound(now.begin(), now.end(), base,
+                         [](const auto& known, record_offset b) { return known.base_offset < b; });
+    if (found == now.end() || found->base_offset != base) gone.push_back(base);
+  }
+  for (const auto base : gone)
+    stop_segment(base);
+  for (const auto& segment : now) {
+    const auto known = segments_.find(segment.base_offset);
+    if (known == segments_.end()) {
+      start_segment(segment, 0);
+    } else if (&segment != &now.back() && !known->second.sealed) {
+      known->second.sealed = true;
+      self_->send(known->second.actor, segment_sealed{.next_offset = segment.next_offset,
+                                                      .size_bytes = segment.size_bytes});
+    }
+  }
+  writer_->gate().segment_count.store(segments_.size(), std::memory_order_relaxed);
+}
+
+void log_state::start_segment(const storage::segment_summary& segment, std::uint64_t restarts) {
+  // Storage seals in the background; for people a segment is sealed once it takes no more writes.
+  const bool sealed = segment.sealed || segment.base_offset != writer_->log().active_base_offset();
+  segment_actor_config config{.env = &writer_->env(),
+                              .log = writer_->config().name,
+                              .parent = self_->id(),
+                              .restarts = restarts,
+                              .gate = writer_->shared_gate(),
+                              .reader = writer_->log().reader(),
+                              .readers = config_.readers,
+                              .segment = {.base_offset = segment.base_offset,
+                                          .next_offset = segment.next_offset,
+                                          .size_bytes = segment.size_bytes,
+                                          .sealed = sealed}};
+  auto actor = self_->spawn<segment_actor, caf::monitored + caf::lazy_init>(std::move(config));
+  config_.directory->put(segment.base_offset, actor);
+  self_->send(config_.node, actor_started{.who = actor,
+                                          .kind = "segment",
+                                          .name = fmt::format("{}/{:020}", writer_->config().name,
+                                                              segment.base_offset.value()),
+                                          .parent = self_->id()});
+  segments_.insert_or_assign(segment.base_offset, child{std::move(actor), sealed, restarts});
+}
+
+void log_state::stop_segment(record_offset base_offset) {
+  const auto found = segments_.find(base_offset);
+  config_.directory->remove(base_offset);
+  self_->send_exit(found->second.actor, caf::exit_reason::normal);
+  segments_.erase(found);
+}
+
+void log_state::segment_down(const caf::down_msg& down) {
+  const auto found = std::find_if(segments_.begin(), segments_.end(), [&](const auto& known) {
+    return known.second.actor == down.source;
+  });
+  if (found == segments_.end()) return;  // trimmed
+  const auto base = found->first;
+  const auto restarts = found->second.restarts + 1;
+  const auto now = writer_->log().segments();
+  const auto segment =
+      std::find_if(now.begin(), now.end(), [&](const auto& s) { return s.base_offset == base; });
+  segments_.erase(found);
+  config_.directory->remove(base);
+  if (segment == now.end()) return;
+  journal_.note(fmt::format("restarting segment {} for the {}. time", base.value(), restarts));
+  spdlog::warn("log {}: segment {} is started again after a fault", writer_->config().name,
+               base.value());
+  writer_->gate().segment_restarts.fetch_add(1, std::memory_order_relaxed);
+  start_segment(*segment, restarts);
+}
+
+// --- the rest ------------------------------------------------------------------------------------
+
+void log_state::start_chores() {
+  if (chores_running_ || writer_->log().background()->empty()) return;
+  chores_running_ = true;
+  self_->send(config_.maintenance, run_chores{});
+}
+
+log_report log_state::report() const {
+  log_report report{.range = writer_->range(),
+                    .size_bytes = writer_->log().size_bytes(),
+                    .term = writer_->term(),
+                    .segments = {}};
+  for (const auto& segment : writer_->log().segments()) {
+    report.segments.push_back({.base_offset = segment.base_offset,
+                               .next_offset = segment.next_offset,
+                               .size_bytes = segment.size_bytes,
+                               .sealed = segment.sealed});
+  }
+  return report;
+}
+
+std::string log_state::state_line() const {
+  const auto range = writer_->range();
+  const auto* state = closed_ ? "closed" : writer_->fenced() ? "fenced" : "leader";
+  return fmt::format(
+      "{} in term {}, offsets [{}, {}), {} bytes in {} segments, {} appends in {} groups, {} "
+      "waiting",
+      state, writer_->term().value(), range.lowest.value(), range.next.value(),
+      writer_->log().size_bytes(), segments_.size(), appends_, groups_,
+      writer_->gate().queued_appends());
+}
+
+}  // namespace cairn::actors

@@ -1,0 +1,68 @@
+#pragma once
+// NodeActor: the root. It knows every actor of the node and asks them to describe themselves; it
+// ends the node when one dies that must not, or when a log is fenced.
+
+#include "actors/actor_journal.hpp"
+#include "actors/messages.hpp"
+#include "actors/type_ids.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/stateful_actor.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+
+namespace cairn::actors {
+
+struct node_actor_config {
+  storage::env* env = nullptr;  ///< outlives the actor
+  std::string node_id;
+  /// Called once, from a scheduler thread, when the node must end; must not block.
+  std::function<void(const std::string& reason)> on_fatal;
+  /// Actors that have not described themselves by then are listed without their state.
+  std::chrono::milliseconds list_timeout{1'000};
+};
+
+class node_state {
+public:
+  static constexpr const char* name = "cairn.node";
+
+  node_state(caf::event_based_actor* self, node_actor_config config);
+  caf::behavior make_behavior();
+
+private:
+  struct known_actor {
+    caf::actor who;
+    actor_started facts;
+  };
+  /// A list_actors that is being gathered.
+  struct pending_list {
+    caf::response_promise promise;
+    std::map<std::uint64_t, actor_report>
+        reports;  // of all that were asked; filled in as they come
+    std::size_t missing = 0;
+    bool with_events = false;
+  };
+
+  caf::result<actor_list> list(const list_actors& request);
+  void ask(std::uint64_t gathering_id, std::uint64_t actor_id, const known_actor& actor);
+  void received(std::uint64_t gathering_id);
+  void finish(std::uint64_t gathering_id);
+  void started(const actor_started& facts);
+  void down(const caf::down_msg& message);
+  void fatal(const std::string& reason);
+  [[nodiscard]] actor_report own_report();
+
+  caf::event_based_actor* self_;
+  node_actor_config config_;
+  actor_journal journal_;
+  std::map<std::uint64_t, known_actor> actors_;
+  std::map<std::uint64_t, pending_list> gatherings_;
+  std::uint64_t next_gathering_ = 1;
+  bool ending_ = false;
+};
+
+using node_actor = caf::stateful_actor<node_state>;
+
+}  // namespace cairn::actors
