@@ -4,11 +4,11 @@
 
 namespace cairn::storage {
 
-void background_work::add(std::function<void()> chore) {
+void background_work::add(kind what, std::function<void()> chore) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   if (chores_.size() == k_chores_max) chores_.pop_front();
-  chores_.push_back(std::move(chore));
+  chores_.push_back({what, std::move(chore)});
 }
 
 bool background_work::run_one() {
@@ -17,7 +17,7 @@ bool background_work::run_one() {
   {
     const std::lock_guard lock(mutex_);
     if (chores_.empty()) return false;
-    chore = std::move(chores_.front());
+    chore = std::move(chores_.front().run);
     chores_.pop_front();
   }
   chore();
@@ -36,6 +36,19 @@ void background_work::stop() {
     chores_.clear();
   }
   const std::lock_guard running(running_);  // the one that runs has ended when we get this
+}
+
+void background_work::finish() {
+  std::deque<chore_entry> left;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    left.swap(chores_);
+  }
+  const std::lock_guard running(running_);
+  for (const auto& chore : left) {
+    if (chore.what == kind::tidy) chore.run();
+  }
 }
 
 }  // namespace cairn::storage
