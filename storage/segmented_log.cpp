@@ -140,6 +140,7 @@ status segmented_log::load_segments(const std::vector<record_offset>& bases,
     if (!next) return next.error();
     auto loaded = load_sealed_segment(env_, directory_, *header, *next, report);
     if (!loaded) return loaded.error();
+    sealed_bytes_ += (*loaded)->extent.end_bytes;
     list.push_back(std::move(*loaded));
     header = std::move(next);
   }
@@ -256,10 +257,7 @@ log_index segmented_log::first_index() const {
 }
 
 std::uint64_t segmented_log::size_bytes() const {
-  std::uint64_t size = 0;
-  for (const auto& part : *shared_->segments())
-    size += part->end_bytes.load();
-  return size;
+  return sealed_bytes_ + (active_ ? active_->extent.end_bytes : 0);
 }
 
 std::vector<segment_summary> segmented_log::segments() const {

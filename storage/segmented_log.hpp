@@ -199,6 +199,7 @@ private:
   std::shared_ptr<spare_segments> spares_;
   std::shared_ptr<background_work> background_;
   // Invariant: lowest <= durable_offset_ <= next_offset_.
+  std::uint64_t sealed_bytes_ = 0;  // of all segments but the active one
   record_offset next_offset_;
   record_offset durable_offset_;
   log_index next_index_{1};

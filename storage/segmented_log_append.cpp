@@ -315,6 +315,7 @@ status segmented_log::activate(prepared_segment prepared) {
 
   if (const auto old = std::exchange(active_, fresh)) {
     old->sealed = true;
+    sealed_bytes_ += old->extent.end_bytes;
     shared_->cache.adopt(old);
     background_->add(
         background_work::kind::tidy,

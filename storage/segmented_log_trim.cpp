@@ -62,6 +62,7 @@ status segmented_log::remove_front(std::size_t count) {
   shared_->set_segments(std::move(list));
   status first_failure;
   for (auto& part : removed) {
+    sealed_bytes_ -= part->extent.end_bytes;
     shared_->cache.forget(part);
     auto gone = env_.remove(part->index_path);
     // Only we know the segment now, hence nobody reads the file and it may be written over.
@@ -107,6 +108,7 @@ status segmented_log::truncate_suffix(log_index first_removed) {
   while (list.size() > kept) {
     const auto last = std::move(list.back());
     list.pop_back();
+    if (last != active_) sealed_bytes_ -= last->extent.end_bytes;
     shared_->cache.forget(last);
     for (const auto& path : {last->store_path, last->index_path}) {
       if (auto s = env_.remove(path); !s) return fence(s);
@@ -116,6 +118,7 @@ status segmented_log::truncate_suffix(log_index first_removed) {
   }
   shared_->set_segments(std::move(list));
   if (target != active_) {
+    sealed_bytes_ -= target->extent.end_bytes;
     if (auto s = reopen_for_writing(target); !s) return fence(s);
   }
   if (auto s = cut_active(entry, position); !s) return fence(s);
