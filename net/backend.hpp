@@ -35,9 +35,9 @@ struct log_bounds {
 /// "may have happened"; with every other code nothing was stored and nothing will be.
 struct failure {
   errc code = errc::internal;
-  std::string detail;
-  std::optional<log_bounds> bounds;
-  std::string leader;                ///< node id, empty when unknown or of no matter
+  std::string detail{};
+  std::optional<log_bounds> bounds{};
+  std::string leader{};              ///< node id, empty when unknown or of no matter
   std::uint32_t retry_after_ms = 0;  ///< 0: no hint
 };
 
@@ -82,9 +82,9 @@ enum class read_start : std::uint8_t {
 };
 
 struct read_request {
-  std::string log;
+  std::string log{};
   read_start start = read_start::earliest;
-  record_offset offset;
+  record_offset offset{};
   unix_ms time_ms = 0;
   std::uint32_t max_records = 100;  ///< a hint: whole frames come back, the gateway cuts
   std::uint64_t max_bytes =
