@@ -3,6 +3,9 @@
 #include "net/http/json_out.hpp"
 #include "net/server/http_metrics.hpp"
 
+#include <array>
+#include <vector>
+
 namespace cairn::net {
 
 namespace {
@@ -12,7 +15,9 @@ constexpr std::string_view k_metrics_type = "text/plain; version=0.0.4; charset=
 
 }  // namespace
 
-std::optional<problem> check_health(exchange&, check_input&) { return std::nullopt; }
+std::optional<problem> check_health(exchange&, check_input&) {
+  return std::nullopt;
+}
 
 void run_livez(exchange& x, const request_head&, std::string_view) {
   x.answer(200, k_json_type, "{\"status\":\"ok\"}\n");
@@ -39,8 +44,7 @@ void run_readyz(exchange& x, const request_head&, std::string_view) {
 }
 
 std::optional<problem> check_metrics(exchange&, check_input& in) {
-  // Scrapers list what they like best first; the text format is what they all end with.
-  constexpr std::array<std::string_view, 2> offers{"text/plain", "application/openmetrics-text"};
+  constexpr std::array<std::string_view, 1> offers{"text/plain"};
   std::size_t chosen = 0;
   return negotiate_or_refuse(in.head, offers, chosen);
 }

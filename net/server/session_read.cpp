@@ -10,7 +10,7 @@ namespace cairn::net {
 
 namespace {
 
-constexpr std::size_t k_read_bytes_max = 64 * 1024;  // at a time, but for bodies
+constexpr std::size_t k_received_bytes_max = 64 * 1024;  // at a time, but for bodies
 constexpr std::size_t k_discard_bytes = 16 * 1024;
 constexpr std::size_t k_body_reserved_bytes = 1024 * 1024;
 // A body smaller than this is bounded by the number of requests; larger ones are accounted.
@@ -23,7 +23,7 @@ void session::read_more() {
   // With all places taken nothing is read, and goes on when a request has been answered.
   if (reading_ == reading::head && !can_take_request()) return;
   input_buffer& into = reading_ == reading::sized_body ? body_ : input_;
-  std::size_t most = k_read_bytes_max;
+  std::size_t most = k_received_bytes_max;
   if (reading_ == reading::sized_body) {
     most = static_cast<std::size_t>(*head_.content_length) - body_.size();
     into.make_room(std::min(most, std::max<std::size_t>(body_.size(), k_accounted_bytes)));
@@ -36,8 +36,8 @@ void session::read_more() {
   reads_body_ = reading_ == reading::sized_body;
   socket_.async_read_some(
       boost::asio::buffer(into.free_space(), std::min(most, into.free_bytes())),
-      [self = boost::intrusive_ptr<session>(this)](const boost::system::error_code& ec,
-                                                   std::size_t count) { self->on_read(ec, count); });
+      [self = boost::intrusive_ptr<session>(this)](
+          const boost::system::error_code& ec, std::size_t count) { self->on_read(ec, count); });
 }
 
 void session::on_read(const boost::system::error_code& ec, std::size_t count) {
@@ -121,9 +121,14 @@ bool session::advance_head() {
     return true;
   }
   switch (scanner_.scan(input_.view())) {
-    case header_scanner::state::need_more: return false;
-    case header_scanner::state::failed: refuse(scanner_.take_failure()); return true;
-    case header_scanner::state::complete: take_head(scanner_.head_bytes()); return true;
+    case header_scanner::state::need_more:
+      return false;
+    case header_scanner::state::failed:
+      refuse(scanner_.take_failure());
+      return true;
+    case header_scanner::state::complete:
+      take_head(scanner_.head_bytes());
+      return true;
   }
   return false;
 }
@@ -140,8 +145,8 @@ std::optional<problem> session::check(exchange& x) {
   if (x.body_limit_bytes == 0) return bad_argument("this request takes no body");
   if (head_.content_length && *head_.content_length > x.body_limit_bytes) {
     return make_problem(413, to_string(errc::too_large),
-                        fmt::format("the body has {} bytes, the limit is {}",
-                                    *head_.content_length, x.body_limit_bytes))
+                        fmt::format("the body has {} bytes, the limit is {}", *head_.content_length,
+                                    x.body_limit_bytes))
         .with_fact("limit_bytes", x.body_limit_bytes);
   }
   return std::nullopt;

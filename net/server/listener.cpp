@@ -1,0 +1,116 @@
+#include "net/server/listener.hpp"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace cairn::net {
+
+namespace {
+
+constexpr int k_backlog = 4096;  // the kernel cuts it to net.core.somaxconn
+constexpr int k_accepted_per_round = 64;
+constexpr std::chrono::milliseconds k_pause{50};  // after the system had no descriptor left
+
+constexpr std::string_view k_refusal_text =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+    "Retry-After: 1\r\nConnection: close\r\nContent-Length: 135\r\n\r\n"
+    "{\"type\":\"urn:cairn:problem:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,"
+    "\"detail\":\"too many connections\",\"code\":\"overloaded\"}\n";
+constexpr std::size_t k_refusal_body = k_refusal_text.find("\r\n\r\n") + 4;
+static_assert(k_refusal_text.size() - k_refusal_body == 135, "Content-Length of the refusal");
+
+/// Answers and closes without looking at what is asked. The answer may be lost if the client has
+/// sent already: at this point that is the lesser harm.
+void turn_away(int descriptor) {
+  [[maybe_unused]] const auto sent =
+      ::send(descriptor, k_refusal_text.data(), k_refusal_text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::shutdown(descriptor, SHUT_WR);
+  std::array<char, 4096> unread;
+  [[maybe_unused]] const auto read = ::recv(descriptor, unread.data(), unread.size(), MSG_DONTWAIT);
+  ::close(descriptor);
+}
+
+}  // namespace
+
+listener::listener(gateway_shared& shared, const std::vector<std::unique_ptr<worker>>& workers)
+    : shared_(shared),
+      workers_(workers),
+      acceptor_(workers.front()->io()),
+      pause_(workers.front()->io()) {}
+
+status listener::open() {
+  using boost::asio::ip::tcp;
+  boost::system::error_code ec;
+  const gateway_config& config = shared_.config;
+  const auto address = boost::asio::ip::make_address(config.address, ec);
+  if (ec) {
+    return error{errc::invalid_argument, fmt::format("'{}' is not an IP address", config.address)};
+  }
+  const tcp::endpoint endpoint(address, config.port);
+  acceptor_.open(endpoint.protocol(), ec);
+  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor_.bind(endpoint, ec);
+  if (!ec) acceptor_.listen(k_backlog, ec);
+  if (!ec) acceptor_.non_blocking(true, ec);
+  if (!ec) port_ = acceptor_.local_endpoint(ec).port();
+  if (ec) {
+    return error{errc::unavailable, fmt::format("cannot listen on {} port {}: {}", config.address,
+                                                config.port, ec.message())};
+  }
+  wait();
+  return {};
+}
+
+void listener::close() {
+  boost::asio::post(acceptor_.get_executor(), [this] {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+  });
+}
+
+void listener::wait() {
+  acceptor_.async_wait(boost::asio::ip::tcp::acceptor::wait_read,
+                       [this](const boost::system::error_code& ec) {
+                         if (!ec) accept_ready();
+                       });
+}
+
+void listener::accept_ready() {
+  for (int i = 0; i < k_accepted_per_round; ++i) {
+    const int descriptor =
+        ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      place(descriptor);
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    // No descriptors or memory: waiting at once again would spin.
+    workers_.front()->log(fmt::format("http: cannot accept: {}", std::strerror(errno)));
+    pause_.expires_after(k_pause);
+    pause_.async_wait([this](const boost::system::error_code& ec) {
+      if (!ec && acceptor_.is_open()) wait();
+    });
+    return;
+  }
+  wait();
+}
+
+void listener::place(int descriptor) {
+  const gateway_limits& limits = shared_.config.limits;
+  const std::size_t before = shared_.connections.fetch_add(1, std::memory_order_relaxed);
+  if (before >= limits.max_connections + limits.overflow_connections) {
+    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+    workers_.front()->metrics().count_refused(refusal::too_many_connections);
+    return turn_away(descriptor);
+  }
+  workers_[turn_++ % workers_.size()]->adopt(descriptor, before >= limits.max_connections);
+}
+
+}  // namespace cairn::net

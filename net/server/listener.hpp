@@ -1,0 +1,39 @@
+#pragma once
+// Accepts connections and hands them to the workers in turn, so that each has as many as the
+// others.
+
+#include "net/server/worker.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <vector>
+
+namespace cairn::net {
+
+/// Lives on the loop of the first worker.
+class listener {
+public:
+  listener(gateway_shared& shared, const std::vector<std::unique_ptr<worker>>& workers);
+
+  /// Binds and listens. invalid_argument: the address is none; unavailable: the system refuses.
+  /// Called before the workers run.
+  [[nodiscard]] status open();
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  /// Accepts no more. From any thread; the worker must be running or never run again.
+  void close();
+
+private:
+  void wait();
+  void accept_ready();
+  void place(int descriptor);
+
+  gateway_shared& shared_;
+  const std::vector<std::unique_ptr<worker>>& workers_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
+  std::size_t turn_ = 0;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace cairn::net
