@@ -218,7 +218,7 @@ void log_state::start_segment(const storage::segment_summary& segment, std::uint
 void log_state::stop_segment(record_offset base_offset) {
   const auto found = segments_.find(base_offset);
   config_.directory->remove(base_offset);
-  self_->send_exit(found->second.actor, caf::exit_reason::normal);
+  self_->send_exit(found->second.actor, caf::exit_reason::user_shutdown);
   segments_.erase(found);
 }
 

@@ -56,10 +56,10 @@ void node_state::down(const caf::down_msg& message) {
   if (found == actors_.end()) return;
   const auto facts = std::move(found->second.facts);
   actors_.erase(found);
-  if (!message.reason || message.reason == caf::exit_reason::normal) return;
+  if (!message.reason || message.reason == caf::exit_reason::user_shutdown) return;
   journal_.note(
       fmt::format("{} {} ended: {}", facts.kind, facts.name, caf::to_string(message.reason)));
-  if (must_live(facts.kind) && message.reason != caf::exit_reason::user_shutdown) {
+  if (must_live(facts.kind)) {
     fatal(fmt::format("{} {} ended: {}", facts.kind, facts.name, caf::to_string(message.reason)));
   }
 }
