@@ -1,0 +1,249 @@
+#include "tests/actor/backend_world.hpp"
+
+#include <algorithm>
+#include <array>
+#include <doctest/doctest.h>
+#include <map>
+#include <set>
+
+namespace cairn::testing {
+namespace {
+
+std::string whole_kib() {
+  return std::string(1024, 'k');
+}
+
+TEST_CASE(
+    "fence: a failed sync makes what waited unknown, later appends unavailable, and ends the "
+    "node") {
+  backend_world world;
+  world.append_now("kept");
+  world.env.fail(sim_op::sync_data, 1, errc::io_error);
+  std::array<append_answer, 3> waited;
+  for (auto& answer : waited)
+    world.append(answer, "x");
+  world.port->flush();
+  world.run();
+  for (const auto& answer : waited) {
+    CHECK(answer.calls == 1);
+    CHECK(answer.code() == errc::outcome_unknown);
+  }
+  CHECK(world.backend->next_offset("default") == record_offset{1});
+  append_answer later;
+  world.append(later, "y");
+  world.port->flush();
+  world.run();
+  CHECK(later.code() == errc::unavailable);
+  CHECK(world.fatal_reasons.size() == 1);
+  REQUIRE_FALSE(world.backend->unready_reasons().empty());
+  CHECK(world.backend->unready_reasons()[0].find("fenced") != std::string::npos);
+  read_answer got;
+  world.read(got, 0);
+  world.run();
+  CHECK(got.ok());  // what was acknowledged before can still be read
+}
+
+TEST_CASE("fence: appends that were under way to a fenced log are refused, not unknown") {
+  backend_world world;
+  world.append_now("kept");
+  world.env.fail(sim_op::sync_data, 1, errc::io_error);
+  append_answer first;
+  world.append(first, "x");
+  world.port->flush();
+  world.scheduler().run();  // fenced now, but this port has not heard of it
+  auto other = world.backend->open_port([] {});
+  CHECK(world.node->gate()->fenced());
+  append_answer second;
+  world.append(second, "y", 1, {}, other.get());
+  other->flush();
+  world.run();
+  other->poll();
+  CHECK(first.code() == errc::outcome_unknown);
+  CHECK(second.code() == errc::unavailable);
+}
+
+TEST_CASE("disk full: the append is rejected, reads go on, and appends too once there is room") {
+  backend_world world;
+  world.append_now("kept");
+  world.env.set_capacity_bytes(world.env.used_bytes());
+  append_answer refused;
+  for (int i = 0; i < 200 && refused.code() != errc::disk_full; ++i) {
+    refused = {};
+    world.append(refused, whole_kib());
+    world.port->flush();
+    world.run();
+    REQUIRE(refused.calls == 1);
+  }
+  REQUIRE(refused.code() == errc::disk_full);
+  CHECK(refused.failure().retry_after_ms > 0);
+  const auto end = *world.backend->next_offset("default");
+  REQUIRE(world.backend->unready_reasons().size() == 1);
+  CHECK(world.backend->unready_reasons()[0].find("full") != std::string::npos);
+  read_answer got;
+  world.read(got, 0);
+  world.run();
+  CHECK(got.ok());
+  CHECK(world.fatal_reasons.empty());
+
+  world.env.set_capacity_bytes(std::nullopt);
+  CHECK(world.append_now("room again") == end);
+  CHECK(world.backend->unready_reasons().empty());
+}
+
+TEST_CASE("disk full: the node is ready again by itself once there is room") {
+  backend_world world;
+  world.append_now("kept");
+  world.node->gate()->set_disk_full(true);
+  world.scheduler().advance_time(std::chrono::seconds(31));
+  world.run();
+  CHECK(world.backend->unready_reasons().empty());
+}
+
+TEST_CASE("describe: the tree is complete and every parent is in it") {
+  backend_world world;
+  for (int i = 0; i < 200; ++i)
+    world.append_now(whole_kib());  // several segments of 64 KiB
+  const auto actors = world.describe();
+  std::map<std::string, std::size_t> kinds;
+  std::set<std::uint64_t> ids;
+  for (const auto& actor : actors) {
+    ++kinds[actor.kind];
+    CHECK(ids.insert(actor.id).second);
+    CHECK_FALSE(actor.state.empty());
+    CHECK_FALSE(actor.name.empty());
+    CHECK(actor.events.empty());
+  }
+  for (const auto& actor : actors)
+    CHECK((actor.parent == 0 || ids.contains(actor.parent)));
+  CHECK(kinds["node"] == 1);
+  CHECK(kinds["log"] == 1);
+  CHECK(kinds["reader"] == 2);
+  CHECK(kinds["maintenance"] == 1);
+  CHECK(kinds["gateway"] == 1);
+  CHECK(kinds["segment"] >= 3);
+  CHECK(kinds["segment"] == world.node->directory()->size());
+
+  answer<net::log_description> log;
+  world.port->describe_log("default", log.completion());
+  world.run();
+  REQUIRE(log.ok());
+  CHECK(log.value().segments.size() == kinds["segment"]);
+  CHECK(log.value().bounds.next == record_offset{200});
+  CHECK_FALSE(log.value().segments.back().sealed);
+}
+
+TEST_CASE("describe: an actor that does not exist is not found, and a node's events are kept") {
+  backend_world world;
+  answer<std::vector<net::actor_description>> nobody;
+  world.port->describe_actors(999'999, nobody.completion());
+  world.run();
+  CHECK(nobody.code() == errc::not_found);
+  const auto node = world.describe(world.node->node().id());
+  REQUIRE(node.size() == 1);
+  CHECK(node[0].kind == "node");
+  CHECK_FALSE(node[0].events.empty());
+}
+
+TEST_CASE("describe: a port that has gone is not listed") {
+  backend_world world;
+  world.backend->open_port([] {}).reset();
+  std::size_t ports = 0;
+  for (const auto& actor : world.describe())
+    ports += actor.kind == "gateway" ? 1 : 0;
+  CHECK(ports == 1);
+}
+
+TEST_CASE("describe: an actor that does not answer is listed as busy after a second") {
+  backend_world world;
+  auto silent = world.backend->open_port([] {});  // nobody polls it
+  answer<std::vector<net::actor_description>> done;
+  world.port->describe_actors(0, done.completion());
+  world.run();
+  CHECK(done.calls == 0);
+  world.scheduler().advance_time(std::chrono::milliseconds(1'001));
+  world.run();
+  REQUIRE(done.ok());
+  std::size_t busy = 0;
+  for (const auto& actor : done.value()) {
+    busy += actor.state.starts_with("busy") ? 1 : 0;
+  }
+  CHECK(busy == 1);
+}
+
+TEST_CASE("retention: old segments go, and their actors with them") {
+  actors::retention_config keep;
+  keep.bytes = 128 * k_kib_bytes;
+  backend_world world({}, backend_world::small_log(), keep);
+  for (int i = 0; i < 400; ++i)
+    world.append_now(whole_kib());
+  const auto before = world.node->directory()->size();
+  REQUIRE(before >= 5);
+  world.scheduler().advance_time(std::chrono::seconds(31));
+  world.run();
+  CHECK(world.node->directory()->size() < before);
+  read_answer got;
+  world.read(got, 0);
+  world.run();
+  CHECK(got.code() == errc::offset_trimmed);
+  std::size_t segments = 0;
+  for (const auto& actor : world.describe())
+    segments += actor.kind == "segment" ? 1 : 0;
+  CHECK(segments == world.node->directory()->size());
+}
+
+TEST_CASE("retention: a segment is rolled by age") {
+  actors::retention_config keep;
+  keep.segment_ms = 60'000;
+  backend_world world({}, backend_world::small_log(), keep);
+  world.append_now("a");
+  CHECK(world.node->directory()->size() == 1);
+  world.env.advance_ms(61'000);
+  world.scheduler().advance_time(std::chrono::seconds(31));
+  world.run();
+  world.append_now("b");
+  CHECK(world.node->directory()->size() == 2);
+}
+
+TEST_CASE("shutdown: appends that were handed over are written, later ones refused, none lost") {
+  backend_world world;
+  std::array<append_answer, 5> before;
+  for (auto& answer : before)
+    world.append(answer, "r");
+  world.port->flush();
+  REQUIRE(world.stop().ok());
+  append_answer after;
+  world.append(after, "too late");
+  world.port->flush();
+  world.run();
+  for (const auto& answer : before) {
+    CHECK(answer.calls == 1);
+    CHECK(answer.ok());
+  }
+  CHECK(after.calls == 1);
+  CHECK(after.code() == errc::unavailable);
+}
+
+TEST_CASE("shutdown: an append that never reached the log completes as unknown when the log ends") {
+  backend_world world;
+  append_answer lost;
+  world.append(lost, "x");
+  caf::anon_send_exit(world.node->writer(), caf::exit_reason::kill);
+  world.scheduler().run();
+  world.port->flush();
+  world.run();
+  CHECK(lost.calls == 1);
+  CHECK(lost.code() == errc::outcome_unknown);
+  CHECK(world.fatal_reasons.size() == 1);  // a log that dies ends the node
+}
+
+TEST_CASE("hung disk: a write that does not return makes the node unready") {
+  actors::log_gate gate{{}};
+  gate.write_begins(1);
+  CHECK(gate.unready_reasons(2).empty());
+  CHECK(gate.unready_reasons(actors::log_gate::k_hung_write_ns + 2).size() == 1);
+  gate.write_ended();
+  CHECK(gate.unready_reasons(actors::log_gate::k_hung_write_ns + 2).empty());
+}
+
+}  // namespace
+}  // namespace cairn::testing
