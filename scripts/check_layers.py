@@ -43,7 +43,7 @@ LIBRARIES = {
     "spdlog": ["spdlog/"],
     "toml": ["toml++/"],
     "cli11": ["CLI/"],
-    "xxhash": ["xxhash.h", "xxh3.h"],
+    "xxhash": ["xxhash.h", "xxh3.h", "xxh_x86dispatch.h"],
     "zstd": ["zstd"],
     "prometheus": ["prometheus/"],
     "doctest": ["doctest/"],
