@@ -111,12 +111,13 @@ void log_state::answer(std::vector<append_batch>& batches, append_plan& plan) {
     }
   }
   writer_->gate().release_appends(next, bytes);
-  for (auto& [port, outcomes] : answers) {
+  for (auto& answer : answers) {
+    const auto& port = answer.first;
     // The answer carries the new end, so it wakes what waits in this port as well.
     std::erase_if(awaiting_, [&](const await_commit& waiting) {
       return waiting.port == port && waiting.beyond < range.next;
     });
-    caf::anon_send(port, std::move(outcomes));
+    caf::anon_send(port, std::move(answer.second));
   }
 }
 

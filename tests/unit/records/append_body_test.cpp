@@ -161,7 +161,7 @@ TEST_CASE("ndjson: a bad line is named and nothing is stored") {
     std::string_view body;
     std::string_view reason;
   };
-  for (const auto& [body, reason] : {
+  for (const auto& test : {
            row{"", "the body holds no record"},
            row{"\n", "line 1 is empty"},
            row{"1\n\n2\n", "line 2 is empty"},
@@ -177,6 +177,8 @@ TEST_CASE("ndjson: a bad line is named and nothing is stored") {
            row{"\xef\xbb\xbf{}\n",
                "line 1 is not JSON as it must be: starts with a byte order mark"},
        }) {
+    const auto body = test.body;
+    const auto reason = test.reason;
     const auto failure = bad(body, options_for(k_ndjson));
     CHECK(failure.code == errc::invalid_argument);
     CHECK_MESSAGE(failure.detail.find(reason) == 0, body, " -> ", failure.detail);

@@ -10,7 +10,7 @@ TEST_CASE("content type: names are taken in any case and with parameters") {
     std::string_view sent;
     body_format format;
   };
-  for (const auto& [sent, format] : {
+  for (const auto& test : {
            row{"application/json", body_format::json},
            row{"Application/JSON", body_format::json},
            row{" application/json ; charset=utf-8 ", body_format::json},
@@ -21,6 +21,8 @@ TEST_CASE("content type: names are taken in any case and with parameters") {
            row{"text/plain; format=flowed; charset=us-ascii", body_format::text},
            row{"application/octet-stream; charset=latin1", body_format::bytes},
        }) {
+    const auto sent = test.sent;
+    const auto format = test.format;
     const auto found = classify_content_type(sent);
     CHECK_MESSAGE(found.format == format, sent, ": ", found.detail);
   }
@@ -32,7 +34,7 @@ TEST_CASE("content type: anything else is refused with its reason") {
     std::string_view reason;
   };
   const std::string long_one = "text/plain; a=" + std::string(300, 'x');
-  for (const auto& [sent, reason] : {
+  for (const auto& test : {
            row{"", "no Content-Type"},
            row{"   ", "no Content-Type"},
            row{"application/xml", "\"application/xml\""},
@@ -47,6 +49,8 @@ TEST_CASE("content type: anything else is refused with its reason") {
            row{"text/plain; charset=\"utf-8", "malformed parameter"},
            row{long_one, "314 bytes, limit 256"},
        }) {
+    const auto sent = test.sent;
+    const auto reason = test.reason;
     const auto found = classify_content_type(sent);
     CHECK_MESSAGE(!found.format, sent);
     CHECK_MESSAGE(found.detail.find(reason) != std::string::npos, sent, ": ", found.detail);

@@ -106,7 +106,9 @@ TEST_CASE("json: refuses what is none, and says why and where") {
       {"{\"\":1,\"\":2}", "the name \"\" stands twice"},
   };
   json_checker checker;
-  for (const auto& [text, reason] : rows) {
+  for (const auto& test : rows) {
+    const auto& text = test.text;
+    const auto& reason = test.reason;
     const auto good = checker.check(text);
     REQUIRE_MESSAGE(!good.ok(), text);
     CHECK(good.code() == errc::invalid_argument);

@@ -28,7 +28,7 @@ TEST_CASE("proglog produce: bad input is named") {
     std::string_view body;
     std::string_view reason;
   };
-  for (const auto& [body, reason] : {
+  for (const auto& test : {
            row{"", "the body: there is no JSON text"},
            row{"[]", "the body: has the wrong type"},
            row{"{}", "record: is missing"},
@@ -44,6 +44,8 @@ TEST_CASE("proglog produce: bad input is named") {
            row{"{\"record\":{\"value\":\"\"}}{}", "the body: goes on after"},
            row{"{\"record\":{\"value\":\"\"}", "the body: not JSON"},
        }) {
+    const auto body = test.body;
+    const auto reason = test.reason;
     const auto batch = parse_proglog_produce(body, 100);
     REQUIRE_MESSAGE(!batch.ok(), body);
     CHECK(batch.code() == errc::invalid_argument);

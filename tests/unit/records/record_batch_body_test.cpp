@@ -66,7 +66,7 @@ TEST_CASE("record batch: what is wrong is named with its path") {
     std::string_view body;
     std::string_view reason;
   };
-  for (const auto& [body, expected] : {
+  for (const auto& test : {
            row{"", "the body: there is no JSON text"},
            row{"  ", "the body: "},
            row{"\xef\xbb\xbf{\"records\":[{\"value\":1}]}",
@@ -114,6 +114,8 @@ TEST_CASE("record batch: what is wrong is named with its path") {
            row{"{\"records\":[{\"value\":1 \"key\":\"k\"}]}", "records[0]"},
            row{"{\"records\":[{\"value\":\"\xff\"}]}", "the body: "},
        }) {
+    const auto body = test.body;
+    const auto expected = test.reason;
     const auto found = reason(body);
     CHECK_MESSAGE(found.find(expected) == 0, body, " -> ", found);
   }
