@@ -42,7 +42,7 @@ LEFTOVER = re.compile(r"\b(FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 EVERYWHERE, TESTS, PRODUCT, ASYNC = "everywhere", "tests", "product", "actors and net"
 BANNED = [
     (EVERYWHERE, r"(?<!\w)assert\s*\(", "raw assert(): use CAIRN_CHECK or CAIRN_DCHECK"),
-    (EVERYWHERE, r"\busing\s+namespace\s+std\b", "using namespace std"),
+    (EVERYWHERE, r"\busing\s+namespace\s+std\s*;", "using namespace std"),
     (EVERYWHERE, r"\bstd::endl\b", "std::endl flushes: use '\\n'"),
     (EVERYWHERE, r"(?<![\w:.>])(?:std::)?(?:strcpy|strcat|sprintf|strtok|gets|atoi|atol|atoll)\s*\(",
      "unbounded or unchecked C call: use fmt, std::from_chars, std::string_view"),
