@@ -16,7 +16,8 @@ void checksum(benchmark::State& state) {
     benchmark::DoNotOptimize(checksum64(bytes));
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(checksum)->Arg(64)->Arg(256)->Arg(512)->Arg(1024)->Arg(4 << 10)->Arg(64 << 10)->Arg(1 << 20);
+BENCHMARK(checksum)->Arg(64)->Arg(256)->Arg(512)->Arg(1024)->Arg(4 << 10)->Arg(64 << 10)->Arg(
+    1 << 20);
 
 void frame_header_round_trip(benchmark::State& state) {
   storage::frame_header header;

@@ -15,12 +15,12 @@ struct gateway_limits {
   using ms = std::chrono::milliseconds;
 
   // All connections.
-  std::size_t max_connections = 10'000;  ///< served in full; beyond it 503 and close
+  std::size_t max_connections = 10'000;   ///< served in full; beyond it 503 and close
   std::size_t overflow_connections = 64;  ///< accepted beyond, for probes and metrics only
   std::uint64_t max_held_body_bytes = 512 * k_mib_bytes;  ///< bodies in memory; beyond it 503
 
   // One connection.
-  std::size_t max_pipelined = 16;       ///< requests read but not answered; then reading pauses
+  std::size_t max_pipelined = 16;  ///< requests read but not answered; then reading pauses
   std::size_t output_chunk_bytes = 64 * k_kib_bytes;  ///< a stream goes on once this is written
 
   // One request.
@@ -38,11 +38,11 @@ struct gateway_limits {
   std::uint64_t body_min_bytes_per_s = 64 * k_kib_bytes;
   ms idle{75'000};
   ms write{30'000};
-  ms overflow{2'000};          ///< a connection over the cap must have asked by then
-  ms linger{2'000};            ///< for the client to read an error before the connection closes
-  ms backend_grace{1'000};     ///< past a request's own deadline, for the node to answer itself
-  ms read_deadline{30'000};    ///< for a read, in addition to its wait_ms
-  ms event_comment{15'000};    ///< between signs of life on a stream of events
+  ms overflow{2'000};        ///< a connection over the cap must have asked by then
+  ms linger{2'000};          ///< for the client to read an error before the connection closes
+  ms backend_grace{1'000};   ///< past a request's own deadline, for the node to answer itself
+  ms read_deadline{30'000};  ///< for a read, in addition to its wait_ms
+  ms event_comment{15'000};  ///< between signs of life on a stream of events
   std::uint64_t linger_bytes = 32 * k_mib_bytes;  ///< discarded while lingering
 };
 

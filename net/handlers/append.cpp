@@ -32,14 +32,16 @@ std::optional<problem> check_cairn_fields(exchange& x, const request_head& head)
         return bad_argument("the header Cairn-Key is given twice");
       }
       if (!one_record) {
-        return bad_argument(fmt::format(
-            "the header {} is for one record, the body is a batch: say it in the body", field.name));
+        return bad_argument(
+            fmt::format("the header {} is for one record, the body is a batch: say it in the body",
+                        field.name));
       }
     } else if (iequals(field.name, "Cairn-Expected-Offset")) {
       const auto offset = parse_exact_u64(field.value);
       if (!offset || x.parameters.expected_offset) {
-        return bad_argument(fmt::format(
-            "the header Cairn-Expected-Offset is '{}' or given twice, not one offset", field.value));
+        return bad_argument(
+            fmt::format("the header Cairn-Expected-Offset is '{}' or given twice, not one offset",
+                        field.value));
       }
       x.parameters.expected_offset = record_offset(*offset);
     } else if (iequals(field.name, "Idempotency-Key") || iequals(field.name, "Cairn-Producer-Id") ||
@@ -114,8 +116,7 @@ void submit(exchange& x, encoded_batch batch) {
   x.deadline = request.deadline + context.limits->backend_grace;
   exchange* const waiting = &x;
   x.pending = context.port->append(
-      std::move(request),
-      [waiting](outcome<append_receipt> got) { on_appended(*waiting, got); });
+      std::move(request), [waiting](outcome<append_receipt> got) { on_appended(*waiting, got); });
 }
 
 }  // namespace
@@ -129,8 +130,8 @@ std::optional<problem> check_append(exchange& x, check_input& in) {
   if (auto wrong = check_cairn_fields(x, in.head)) return wrong;
   std::size_t chosen = 0;
   if (auto wrong = negotiate_or_refuse(in.head, {&k_json_type, 1}, chosen)) return wrong;
-  if (auto wrong = in.query.take_number("timeout_ms", 1, k_append_timeout_ms_max,
-                                        x.parameters.timeout_ms)) {
+  if (auto wrong =
+          in.query.take_number("timeout_ms", 1, k_append_timeout_ms_max, x.parameters.timeout_ms)) {
     return wrong;
   }
   x.body_limit_bytes = x.context().limits->body_bytes;

@@ -24,17 +24,28 @@ handler handler_of(route_id route, http_method method) {
     case route_id::records:
       if (post) return {check_append, run_append};
       return {check_read_range, run_read_range};
-    case route_id::record: return {check_read_record, run_read_record};
-    case route_id::logs: return {check_json_only, run_list_logs};
-    case route_id::log: return {check_json_only, run_describe_log};
-    case route_id::cluster: return {check_json_only, run_describe_cluster};
-    case route_id::actors: return {check_actors, run_list_actors};
-    case route_id::actor: return {check_actors, run_describe_actor};
-    case route_id::livez: return {check_health, run_livez};
-    case route_id::readyz: return {check_health, run_readyz};
-    case route_id::metrics: return {check_metrics, run_metrics};
-    case route_id::openapi: return {check_json_only, run_openapi};
-    default: return {};
+    case route_id::record:
+      return {check_read_record, run_read_record};
+    case route_id::logs:
+      return {check_json_only, run_list_logs};
+    case route_id::log:
+      return {check_json_only, run_describe_log};
+    case route_id::cluster:
+      return {check_json_only, run_describe_cluster};
+    case route_id::actors:
+      return {check_actors, run_list_actors};
+    case route_id::actor:
+      return {check_actors, run_describe_actor};
+    case route_id::livez:
+      return {check_health, run_livez};
+    case route_id::readyz:
+      return {check_health, run_readyz};
+    case route_id::metrics:
+      return {check_metrics, run_metrics};
+    case route_id::openapi:
+      return {check_json_only, run_openapi};
+    default:
+      return {};
   }
 }
 
@@ -48,9 +59,9 @@ std::optional<problem> check_method(exchange& x, const request_head& head, const
     if (head.method != http_method::get && head.method != http_method::head) {
       x.outcome = write_outcome::rejected;
     }
-    return make_problem(501, to_string(errc::unsupported),
-                        fmt::format("{} {} is not supported by this version", head.method_text,
-                                    found.pattern));
+    return make_problem(
+        501, to_string(errc::unsupported),
+        fmt::format("{} {} is not supported by this version", head.method_text, found.pattern));
   }
   if ((found.methods & bit) == 0) {
     return make_problem(405, "method-not-allowed",
@@ -63,9 +74,8 @@ std::optional<problem> check_method(exchange& x, const request_head& head, const
 /// The log's name goes to the parameters, once it is one.
 std::optional<problem> take_log(exchange& x, std::string_view name) {
   if (!is_log_name(name)) {
-    return bad_argument(
-        fmt::format("'{}' is no log name: 1-128 of A-Z a-z 0-9 . _ -, not starting with . or _",
-                    name));
+    return bad_argument(fmt::format(
+        "'{}' is no log name: 1-128 of A-Z a-z 0-9 . _ -, not starting with . or _", name));
   }
   x.parameters.log = name;
   const auto max_record_bytes = x.context().node->max_record_bytes(name);
@@ -84,8 +94,9 @@ std::optional<problem> negotiate_or_refuse(const request_head& head,
                                            std::size_t& chosen) {
   const auto best = negotiate(head.accept, offers);
   if (!best) {
-    return make_problem(406, "not-acceptable",
-                        fmt::format("'{}' accepts none of {}", head.accept, fmt::join(offers, ", ")));
+    return make_problem(
+        406, "not-acceptable",
+        fmt::format("'{}' accepts none of {}", head.accept, fmt::join(offers, ", ")));
   }
   chosen = *best;
   return std::nullopt;

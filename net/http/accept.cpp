@@ -40,7 +40,8 @@ int specificity(std::string_view range, std::string_view offer) {
   if (range == "*/*") return 1;
   if (iequals(range, offer)) return 3;
   const auto slash = offer.find('/');
-  if (range.ends_with("/*") && iequals(range.substr(0, range.size() - 1), offer.substr(0, slash + 1))) {
+  if (range.ends_with("/*") &&
+      iequals(range.substr(0, range.size() - 1), offer.substr(0, slash + 1))) {
     return 2;
   }
   return 0;

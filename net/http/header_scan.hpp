@@ -38,8 +38,8 @@ private:
   [[nodiscard]] std::optional<problem> check_sizes(std::string_view bytes) const;
 
   const gateway_limits* limits_;
-  std::size_t searched_ = 0;    // bytes looked at
-  std::size_t line_start_ = 0;  // of the unfinished line
+  std::size_t searched_ = 0;      // bytes looked at
+  std::size_t line_start_ = 0;    // of the unfinished line
   std::size_t fields_start_ = 0;  // 0 until the request line is complete
   std::size_t field_count_ = 0;
   bool after_cr_ = false;

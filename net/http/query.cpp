@@ -69,8 +69,8 @@ std::optional<problem> query_reader::take_number(std::string_view name, std::uin
   if (!text) return std::nullopt;
   const auto value = parse_exact_u64(*text);
   if (!value || *value < low || *value > high) {
-    return bad_argument(fmt::format("query parameter '{}' is '{}', not a whole number from {} to {}",
-                                    name, *text, low, high));
+    return bad_argument(fmt::format(
+        "query parameter '{}' is '{}', not a whole number from {} to {}", name, *text, low, high));
   }
   out = *value;
   return std::nullopt;

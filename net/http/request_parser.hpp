@@ -27,13 +27,15 @@ public:
 /// Parses one request. Made anew for each.
 class request_parser final : public boost::beast::http::basic_parser<true> {
 public:
-  request_parser(request_head& head, const gateway_limits& limits) : head_(&head), limits_(&limits) {
+  request_parser(request_head& head, const gateway_limits& limits)
+      : head_(&head), limits_(&limits) {
     head_limit_setup();
   }
 
   /// Parses a whole head (with its empty line) into the request_head. A problem closes the
   /// connection unless it only concerns what is asked for (417).
-  [[nodiscard]] std::optional<problem> parse_head(std::string_view bytes, std::string& accept_memory);
+  [[nodiscard]] std::optional<problem> parse_head(std::string_view bytes,
+                                                  std::string& accept_memory);
 
   enum class progress { need_more, complete, failed };
   struct chunk_step {
@@ -63,7 +65,9 @@ private:
   void on_field_impl(boost::beast::http::field id, string_view name, string_view value,
                      error_code& ec) override;
   void on_header_impl(error_code& ec) override { ec = {}; }
-  void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code& ec) override { ec = {}; }
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code& ec) override {
+    ec = {};
+  }
   std::size_t on_body_impl(string_view body, error_code& ec) override;
   void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override;
   std::size_t on_chunk_body_impl(std::uint64_t remain, string_view body, error_code& ec) override;

@@ -67,7 +67,9 @@ bool matches(const route& candidate, const request_target& target, route_match& 
 
 }  // namespace
 
-std::span<const route> all_routes() { return k_routes; }
+std::span<const route> all_routes() {
+  return k_routes;
+}
 
 std::string_view label_of(route_id id) {
   return id == route_id::none ? std::string_view("none")

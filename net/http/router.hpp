@@ -38,7 +38,7 @@ inline constexpr std::size_t k_route_count = static_cast<std::size_t>(route_id::
 
 struct route {
   route_id id = route_id::none;
-  std::string_view pattern;  ///< as in openapi.json: "/v1/logs/{log}"
+  std::string_view pattern;   ///< as in openapi.json: "/v1/logs/{log}"
   std::uint32_t methods = 0;  ///< bits (1 << http_method) that are served
   std::uint32_t later = 0;    ///< bits of methods that are part of the API but not served yet: 501
 };

@@ -49,9 +49,13 @@ std::size_t status_slot_of(int status) {
   return k_entries.size() - 1;
 }
 
-int status_in_slot(std::size_t slot) { return k_entries.at(slot).status; }
+int status_in_slot(std::size_t slot) {
+  return k_entries.at(slot).status;
+}
 
-std::string_view status_line_of(int status) { return k_entries[status_slot_of(status)].line; }
+std::string_view status_line_of(int status) {
+  return k_entries[status_slot_of(status)].line;
+}
 
 std::string_view reason_of(int status) {
   constexpr std::string_view before = "HTTP/1.1 200 ";

@@ -114,7 +114,8 @@ std::optional<problem> parse_target(std::string_view target, request_target& out
   const auto origin = origin_form(target);
   if (!origin) return bad_argument("the target is neither a path nor an http URL");
   const auto query_at = origin->find('?');
-  std::string_view path = origin->substr(1, query_at == std::string_view::npos ? query_at : query_at - 1);
+  std::string_view path =
+      origin->substr(1, query_at == std::string_view::npos ? query_at : query_at - 1);
   if (query_at != std::string_view::npos) out.query = origin->substr(query_at + 1);
   // Views into `decoded` must not move: it never needs more than the path has.
   if (path.find('%') != std::string_view::npos) out.decoded.reserve(path.size());

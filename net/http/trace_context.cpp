@@ -25,8 +25,7 @@ bool is_traceparent(std::string_view value) {
   if (value.size() < k_version_00_bytes) return false;
   const std::string_view version = value.substr(0, 2);
   if (!is_lower_hex(version) || version == "ff") return false;
-  if (value.size() > k_version_00_bytes &&
-      (version == "00" || value[k_version_00_bytes] != '-')) {
+  if (value.size() > k_version_00_bytes && (version == "00" || value[k_version_00_bytes] != '-')) {
     return false;
   }
   if (value[2] != '-' || value[35] != '-' || value[52] != '-') return false;

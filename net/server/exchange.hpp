@@ -94,13 +94,13 @@ public:
   steady_time started{};
 
   // --- the answer ------------------------------------------------------------------------------
-  std::string out;     ///< put out but not yet taken by the session
-  bool done = false;   ///< `out` ends the answer
-  int status = 0;      ///< 0 until the answer has begun
+  std::string out;    ///< put out but not yet taken by the session
+  bool done = false;  ///< `out` ends the answer
+  int status = 0;     ///< 0 until the answer has begun
   std::unique_ptr<body_stream> stream;
 
   // --- what is waited for ----------------------------------------------------------------------
-  request_id pending = 0;  ///< of the node, 0 for none
+  request_id pending = 0;                     ///< of the node, 0 for none
   steady_time deadline = steady_time::max();  ///< when expire() is due
   bool waits = false;  ///< for something that may never come: ends when the client has gone
   std::uint64_t held_bytes = 0;  ///< body bytes accounted to this request

@@ -16,8 +16,8 @@ namespace {
 const std::vector<double> k_bounds_s{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
                                      0.05,   0.1,     0.25,   0.5,   1.0,    2.5,   10.0};
 
-constexpr std::array<std::string_view, k_refusal_count> k_refusal_names{
-    "too-many-connections", "bad-request", "timed-out"};
+constexpr std::array<std::string_view, k_refusal_count> k_refusal_names{"too-many-connections",
+                                                                        "bad-request", "timed-out"};
 
 constexpr std::size_t slot_of(http_method method, route_id route, std::size_t status_slot) {
   return (static_cast<std::size_t>(route) * k_method_count + static_cast<std::size_t>(method)) *
@@ -102,7 +102,8 @@ void worker_metrics::count_request(http_method method, route_id route, int statu
   route_latency& latency = latencies_[static_cast<std::size_t>(route)];
   const double seconds = std::chrono::duration<double>(took).count();
   std::size_t bucket = 0;
-  while (bucket < k_bounds_s.size() && seconds > k_bounds_s[bucket]) ++bucket;
+  while (bucket < k_bounds_s.size() && seconds > k_bounds_s[bucket])
+    ++bucket;
   ++latency.buckets[bucket];
   latency.sum_s += seconds;
   latency.dirty = true;
@@ -133,8 +134,8 @@ void worker_metrics::flush_latencies() {
     if (!latency.dirty) continue;
     auto*& histogram = to.route_latencies[i];
     if (histogram == nullptr) {
-      histogram = &to.latency.Add({{"route", std::string(label_of(static_cast<route_id>(i)))}},
-                                  k_bounds_s);
+      histogram =
+          &to.latency.Add({{"route", std::string(label_of(static_cast<route_id>(i)))}}, k_bounds_s);
     }
     histogram->ObserveMultiple({latency.buckets.begin(), latency.buckets.end()}, latency.sum_s);
     latency = {};
@@ -155,7 +156,8 @@ void worker_metrics::flush(std::size_t open_connections, std::size_t in_flight) 
   move_to(to.bytes_in, bytes_in_);
   move_to(to.bytes_out, bytes_out_);
   move_to(to.accepted_total, connections_);
-  for (std::size_t i = 0; i < k_refusal_count; ++i) move_to(*to.refused_by[i], refused_[i]);
+  for (std::size_t i = 0; i < k_refusal_count; ++i)
+    move_to(*to.refused_by[i], refused_[i]);
   const auto change = [](prometheus::Gauge& gauge, std::size_t& before, std::size_t now) {
     if (now != before) gauge.Increment(static_cast<double>(now) - static_cast<double>(before));
     before = now;

@@ -44,8 +44,7 @@ public:
   explicit worker_metrics(http_metrics& shared);
 
   /// A request was answered, `took` after its head had come.
-  void count_request(http_method method, route_id route, int status,
-                     std::chrono::nanoseconds took);
+  void count_request(http_method method, route_id route, int status, std::chrono::nanoseconds took);
   void count_bytes_in(std::uint64_t bytes) { bytes_in_ += bytes; }
   void count_bytes_out(std::uint64_t bytes) { bytes_out_ += bytes; }
   void count_connection() { ++connections_; }
@@ -68,7 +67,7 @@ private:
   void flush_latencies();
 
   http_metrics* shared_;
-  std::vector<std::uint32_t> requests_;       // by slot
+  std::vector<std::uint32_t> requests_;        // by slot
   std::vector<std::uint32_t> dirty_requests_;  // slots that are not 0
   std::array<route_latency, k_route_count> latencies_;
   std::array<std::uint64_t, k_refusal_count> refused_{};

@@ -8,7 +8,9 @@ namespace cairn::net {
 session::session(worker& home, bool overflow)
     : home_(home), socket_(home.io()), overflow_(overflow), scanner_(home.limits()) {}
 
-session::~session() { CAIRN_CHECK(exchanges_.empty(), "a connection ends with open requests"); }
+session::~session() {
+  CAIRN_CHECK(exchanges_.empty(), "a connection ends with open requests");
+}
 
 void session::start(int descriptor) {
   boost::system::error_code ec;

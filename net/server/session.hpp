@@ -2,8 +2,8 @@
 // A connection: reads requests, lets handlers answer them, writes the answers in order.
 //
 // Reading goes on while requests are answered (pipelining, and so that a client that leaves is
-// noticed), until `max_pipelined` of them are unanswered. All output of a round of the loop goes out
-// with one write. Owner: its worker's thread; kept alive by the worker's list, a pending socket
+// noticed), until `max_pipelined` of them are unanswered. All output of a round of the loop goes
+// out with one write. Owner: its worker's thread; kept alive by the worker's list, a pending socket
 // operation or a place among the dirty ones.
 
 #include "net/http/header_scan.hpp"
@@ -23,10 +23,9 @@
 
 namespace cairn::net {
 
-class session final
-    : public boost::intrusive_ref_counter<session, boost::thread_unsafe_counter>,
-      private exchange_owner,
-      private body_sink {
+class session final : public boost::intrusive_ref_counter<session, boost::thread_unsafe_counter>,
+                      private exchange_owner,
+                      private body_sink {
 public:
   session(worker& home, bool overflow);
   ~session() override;
@@ -102,7 +101,7 @@ private:
   bool read_pending_ = false;  // the kernel may write into a buffer: neither is touched
   bool reads_body_ = false;    // into `body_`, else into `input_`
   bool write_pending_ = false;
-  bool input_ended_ = false;       // the client has sent its last byte
+  bool input_ended_ = false;         // the client has sent its last byte
   bool close_when_written_ = false;  // no further answers after those that are there
   bool lingering_ = false;
 

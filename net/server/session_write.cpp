@@ -13,7 +13,9 @@ constexpr std::size_t k_kept_output_bytes = 64 * 1024;
 
 }  // namespace
 
-void session::on_output(exchange&) { home_.mark_dirty(*this); }
+void session::on_output(exchange&) {
+  home_.mark_dirty(*this);
+}
 
 void session::on_broken(exchange&) {
   broken_ = true;
@@ -105,11 +107,9 @@ void session::write_some() {
     return;
   }
   write_pending_ = true;
-  socket_.async_wait(
-      boost::asio::ip::tcp::socket::wait_write,
-      [self = boost::intrusive_ptr<session>(this)](const boost::system::error_code& failed) {
-        self->on_writable(failed);
-      });
+  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
+                     [self = boost::intrusive_ptr<session>(this)](
+                         const boost::system::error_code& failed) { self->on_writable(failed); });
 }
 
 void session::on_writable(const boost::system::error_code& ec) {

@@ -76,8 +76,10 @@ void worker::refresh_clock() {
 
 void worker::run() {
   const auto stay = boost::asio::make_work_guard(io_);
-  while (!stopped_.load(std::memory_order_acquire)) run_round();
-  for (std::size_t i = sessions_.size(); i-- > 0;) sessions_[i]->abort();
+  while (!stopped_.load(std::memory_order_acquire))
+    run_round();
+  for (std::size_t i = sessions_.size(); i-- > 0;)
+    sessions_[i]->abort();
   dirty_.clear();
   context_.flush_metrics();
 }
@@ -96,7 +98,8 @@ void worker::write_dirty() {
   // Writing can make streams put out more, which marks their sessions again: those are written in
   // the next round, so that one fast reader does not hold up the others.
   writing_.swap(dirty_);
-  for (const auto& s : writing_) s->flush_output();
+  for (const auto& s : writing_)
+    s->flush_output();
   writing_.clear();
   if (!dirty_.empty()) boost::asio::post(io_, [] {});
   // A stream may have asked the node for more.
@@ -124,7 +127,8 @@ void worker::add(int descriptor, bool overflow) {
 
 void worker::forget(session& s) {
   const std::size_t place = s.place();
-  CAIRN_CHECK(place < sessions_.size() && sessions_[place].get() == &s, "unknown session {}", place);
+  CAIRN_CHECK(place < sessions_.size() && sessions_[place].get() == &s, "unknown session {}",
+              place);
   if (place + 1 != sessions_.size()) {
     sessions_[place] = std::move(sessions_.back());
     sessions_[place]->set_place(place);

@@ -29,7 +29,7 @@ struct gateway_shared {
   const gateway_config config;
   backend& node;
   http_metrics metrics;
-  std::atomic<std::size_t> connections{0};       ///< open, of all threads
+  std::atomic<std::size_t> connections{0};        ///< open, of all threads
   std::atomic<std::uint64_t> held_body_bytes{0};  ///< bodies in memory, of all threads
 };
 
@@ -47,7 +47,8 @@ public:
   /// Takes over a connected socket. It counts in `shared.connections` already. `overflow`: it is
   /// one too many, so only probes are answered.
   void adopt(int descriptor, bool overflow);
-  /// Accepts no more requests; `idle` is called, on this worker's thread, when no connection is left.
+  /// Accepts no more requests; `idle` is called, on this worker's thread, when no connection is
+  /// left.
   void drain(std::function<void()> idle);
   /// Closes what is left and ends run().
   void stop();

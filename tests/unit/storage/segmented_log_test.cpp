@@ -66,7 +66,8 @@ void fill(segmented_log& log, std::uint64_t first, std::uint64_t count) {
 
 void check_all(const segmented_log& log, std::uint64_t first, std::uint64_t end) {
   std::uint64_t size_bytes = 0;
-  for (const auto& part : log.segments()) size_bytes += part.size_bytes;
+  for (const auto& part : log.segments())
+    size_bytes += part.size_bytes;
   CHECK(log.size_bytes() == size_bytes);
   CHECK(log.next_offset().value() == end);
   for (std::uint64_t i = first; i < end; ++i)
