@@ -1,0 +1,17 @@
+#pragma once
+// The subcommands of cairn. Each function adds one to the parser; its callback sets `code`.
+
+#include "apps/cairn/context.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace cairn::cli {
+
+void add_append_command(CLI::App& app, const global_options& global, int& code);
+void add_read_command(CLI::App& app, const global_options& global, int& code);
+void add_tail_command(CLI::App& app, const global_options& global, int& code);
+void add_logs_command(CLI::App& app, const global_options& global, int& code);
+void add_verify_command(CLI::App& app, const global_options& global, int& code);
+void add_bench_command(CLI::App& app, const global_options& global, int& code);
+
+}  // namespace cairn::cli

@@ -1,0 +1,59 @@
+// cairn: the command line of Cairn.
+#include "apps/cairn/commands.hpp"
+
+#include <fmt/format.h>
+
+namespace {
+
+using namespace cairn::cli;
+
+void add_global_options(CLI::App& app, global_options& options) {
+  app.add_option("--server,-s", options.servers,
+                 "Nodes to talk to, tried in turn: URL[,URL] such as http://127.0.0.1:8080")
+      ->envname("CAIRN_SERVER")
+      ->capture_default_str();
+  app.add_option("--timeout", options.timeout_s, "Seconds without any progress before giving up")
+      ->check(CLI::Range(0.001, 86'400.0))
+      ->capture_default_str();
+  app.add_option("--retry", options.retry_s,
+                 "Keep trying for so many seconds when a node is away or busy")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->capture_default_str();
+  app.add_flag("--quiet,-q", options.quiet, "No progress bar and no summary");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"cairn: append to and read from the logs of a Cairn cluster", "cairn"};
+  global_options global;
+  int code = exit_ok;
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_global_options(app, global);
+  app.footer(std::string(k_exit_codes_help) +
+             "\n\nExamples:\n"
+             "  cairn append events.ndjson\n"
+             "  cairn read --from 0 --limit 10\n"
+             "  cairn tail -f\n"
+             "  cairn COMMAND --help\n");
+  add_append_command(app, global, code);
+  add_read_command(app, global, code);
+  add_tail_command(app, global, code);
+  add_logs_command(app, global, code);
+  add_verify_command(app, global, code);
+  add_bench_command(app, global, code);
+  install_interrupt_handler();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    if (app.remaining_size() > 0 && app.get_subcommands().empty() && problem.get_exit_code() != 0) {
+      print_error(
+          fmt::format("there is no command \"{}\"; see cairn --help", app.remaining().front()));
+      return exit_usage;
+    }
+    // --help is no error; everything else is wrong usage.
+    return app.exit(problem) == 0 ? exit_ok : exit_usage;
+  }
+  return code;
+}
