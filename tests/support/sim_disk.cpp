@@ -9,6 +9,9 @@ namespace cairn::testing {
 
 namespace {
 
+/// What a mapping shows behind the end of a file that was cut under it: nothing that makes sense.
+constexpr std::byte k_beyond_end{0xa5};
+
 std::uint64_t page_of(std::uint64_t position) {
   return position / k_sim_page_bytes;
 }
@@ -145,7 +148,7 @@ void sim_inode::write(std::uint64_t position, byte_span bytes) {
   fold_mapping();
   cached_.write(position, bytes);
   allocated_.add(page_of(position), pages_for(position + bytes.size()));
-  size_ = std::max(size_, position + bytes.size());
+  grow(position + bytes.size());
   pending_.push_back({position, {bytes.begin(), bytes.end()}, size_, false});
   if (const auto memory = mapped_.lock(); memory && position < memory->size()) {
     const auto count = std::min<std::uint64_t>(bytes.size(), memory->size() - position);
@@ -153,32 +156,39 @@ void sim_inode::write(std::uint64_t position, byte_span bytes) {
   }
 }
 
+void sim_inode::grow(std::uint64_t size) {
+  if (size <= size_) return;
+  if (const auto memory = mapped_.lock(); memory && size_ < memory->size()) {
+    const auto end = std::min<std::uint64_t>(size, memory->size());
+    cached_.read(size_, mutable_byte_span(*memory).subspan(size_, end - size_));
+  }
+  size_ = size;
+}
+
 void sim_inode::allocate(std::uint64_t position, std::uint64_t size) {
+  fold_mapping();
   allocated_.add(page_of(position), pages_for(position + size));
-  size_ = std::max(size_, position + size);
+  grow(position + size);
   pending_.push_back({0, {}, size_, false});
 }
 
 void sim_inode::truncate(std::uint64_t size) {
   fold_mapping();
-  const auto memory = mapped_.lock();
-  CAIRN_CHECK(!memory || memory->size() <= size,
-              "a file is cut to {} bytes under a mapping of {}: the next access is a SIGBUS", size,
-              memory->size());
   if (size < size_) {
     cached_.clear_from(size);
     allocated_.remove_from(pages_for(size));
     dirty_pages_.erase(dirty_pages_.lower_bound(pages_for(size)), dirty_pages_.end());
+    if (const auto memory = mapped_.lock(); memory && size < memory->size()) {
+      std::fill(memory->begin() + static_cast<std::ptrdiff_t>(size), memory->end(), k_beyond_end);
+    }
   }
+  grow(size);
   size_ = size;
   pending_.push_back({size, {}, size, true});
 }
 
 std::shared_ptr<sim_inode::mapped_memory> sim_inode::map(std::uint64_t size) {
   CAIRN_CHECK(size <= size_, "mapping {} bytes of a file of {}", size, size_);
-  CAIRN_CHECK(growth_bytes(0, size) == 0,
-              "{} mapped bytes have no place on the disk: an access could be a SIGBUS",
-              growth_bytes(0, size));
   fold_mapping();
   if (auto memory = mapped_.lock()) {
     CAIRN_CHECK(size <= memory->size(), "a second mapping of a file must not be larger: {} > {}",
@@ -194,14 +204,22 @@ std::shared_ptr<sim_inode::mapped_memory> sim_inode::map(std::uint64_t size) {
 void sim_inode::fold_mapping() {
   const auto memory = mapped_.lock();
   if (!memory) return;
+  const auto inside = std::min<std::uint64_t>(memory->size(), size_);
   std::array<std::byte, k_sim_page_bytes> shown{};
-  for_each_page(0, memory->size(), [&](auto number, auto, auto done, auto step) {
+  for_each_page(0, inside, [&](auto number, auto, auto done, auto step) {
     const auto stored = byte_span(*memory).subspan(done, step);
     cached_.read(done, mutable_byte_span(shown).first(step));
     if (std::memcmp(shown.data(), stored.data(), step) == 0) return;
+    CAIRN_CHECK(allocated_.missing(number, number + 1) == 0,
+                "a store through a mapping at {} has no place on the disk: it can be a SIGBUS",
+                number * k_sim_page_bytes);
     cached_.write(done, stored);
     dirty_pages_.insert(number);
   });
+  const auto beyond = byte_span(*memory).subspan(inside);
+  CAIRN_CHECK(std::all_of(beyond.begin(), beyond.end(), [](auto b) { return b == k_beyond_end; }),
+              "a store through a mapping behind the end of the file, at {}: it can be a SIGBUS",
+              inside);
 }
 
 // ---- sim_inode: what survives

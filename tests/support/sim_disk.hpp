@@ -70,10 +70,10 @@ public:
 
   /// The memory that mappings of this file show; shared by all of them.
   using mapped_memory = std::vector<std::byte>;
-  /// @pre the range is within the file and allocated: on a real disk the access could kill the
-  /// process (SIGBUS). Aborts otherwise.
+  /// @pre the range is within the file.
   [[nodiscard]] std::shared_ptr<mapped_memory> map(std::uint64_t size);
-  /// Takes what was stored through mappings into the cached image.
+  /// Takes what was stored through mappings into the cached image. Aborts when a store went where
+  /// the file has no space on the disk, or behind its end: a real one can be a SIGBUS there.
   void fold_mapping();
   /// Later stores through the present mappings no longer reach the file; their memory stays valid.
   void detach_mapping() {
@@ -109,6 +109,8 @@ private:
     bool truncates = false;
   };
 
+  /// Makes the file at least this long; mappings show zeros in what is new.
+  void grow(std::uint64_t size);
   void make_durable(sim_random& random);
   void forget_pending();
   void revert_to_durable();

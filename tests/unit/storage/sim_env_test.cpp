@@ -293,6 +293,22 @@ TEST_CASE(
   CHECK(text_of(env.bytes("/a")).substr(7, 2) == "mw");
 }
 
+TEST_CASE("sim env: a file can be cut under a mapping, what is behind its end is rubbish") {
+  sim_env env;
+  auto f = must_open(env, "/a", open_mode::create);
+  REQUIRE(f->allocate(0, 200).ok());
+  auto mapped = f->map(200);
+  REQUIRE(mapped.ok());
+  (*mapped)->bytes()[10] = std::byte{'x'};
+  REQUIRE(f->truncate(100).ok());
+  CHECK((*mapped)->bytes()[10] == std::byte{'x'});
+  CHECK((*mapped)->bytes()[150] != std::byte{});
+  REQUIRE(f->allocate(0, 300).ok());
+  CHECK((*mapped)->bytes()[150] == std::byte{});
+  (*mapped)->bytes()[150] = std::byte{'y'};
+  CHECK(read(*f, 149, 3) == std::string("\0y\0", 3));
+}
+
 TEST_CASE("sim env: after a crash every open file, mapping and lock is dead") {
   sim_env env;
   auto f = durable_file(env, "/a", "text");
