@@ -13,6 +13,7 @@ namespace {
 // The slots lie in different pages, so that no torn write can hit both.
 constexpr std::uint64_t k_slot_distance_bytes = 4096;
 constexpr std::size_t k_slot_bytes = 512;
+constexpr std::uint64_t k_file_bytes = k_slot_distance_bytes + k_slot_bytes;
 constexpr std::size_t k_at_sequence = 8;
 constexpr std::size_t k_at_size = 16;
 constexpr std::size_t k_at_magic = 20;
@@ -59,15 +60,14 @@ result<std::unique_ptr<slot_file>> slot_file::open(env& env, const std::string& 
     const std::string fresh = path + std::string(k_temporary_suffix);
     auto made = env.open(fresh, open_mode::create);
     if (!made) return made.error();
-    const auto bytes = encode_slot(1, initial);
-    const std::array<byte_span, 1> pieces{byte_span(bytes)};
-    // Sequence 1 belongs into slot 1; slot 0 stays a hole of zeros until the first save.
-    if (auto s = (*made)->pwrite(pieces, k_slot_distance_bytes); !s) return s.error();
-    if (auto s = (*made)->sync_data(); !s) return s.error();
+    // Both slots get their place on the disk now: a full one must not keep a vote from being saved.
+    if (auto s = (*made)->allocate(0, k_file_bytes); !s) return s.error();
+    auto fresh_file = std::unique_ptr<slot_file>(
+        new slot_file(std::move(*made), 0, {initial.begin(), initial.end()}));
+    if (auto s = fresh_file->save(initial); !s) return s.error();
     if (auto s = env.rename(fresh, path); !s) return s.error();
     if (auto s = env.sync_directory(parent_path(path)); !s) return s.error();
-    return std::unique_ptr<slot_file>(
-        new slot_file(std::move(*made), 1, {initial.begin(), initial.end()}));
+    return fresh_file;
   }
   if (!opened) return opened.error();
 
@@ -100,7 +100,9 @@ status slot_file::save(byte_span value) {
   if (auto s = file_->sync_data(); !s) return s;
   sequence_ = sequence;
   value_.assign(value.begin(), value.end());
-  return {};
+  // A copy into the other slot, so that a bit that rots in one does not bring back the value
+  // before. Nobody waits for it: should it get torn, the first one is intact.
+  return file_->pwrite(pieces, (sequence + 1) % 2 * k_slot_distance_bytes);
 }
 
 }  // namespace cairn::storage

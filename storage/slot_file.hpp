@@ -1,7 +1,7 @@
 #pragma once
-// A small value that is replaced atomically and durably: two slots written in turn, each with
-// sequence number and checksum, so that a write cut short leaves the older value. Layout in
-// docs/formats/hard_state.md.
+// A small value that is replaced atomically and durably: two slots, each with sequence number and
+// checksum. A save writes one, syncs, and then writes the other, so that a write cut short leaves
+// the older value and rot in one slot does no harm. Layout in docs/formats/hard_state.md.
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/result.hpp"
