@@ -41,6 +41,9 @@ result<std::unique_ptr<durable_mark>> durable_mark::open(env& env, const std::st
     if (auto s = (*opened)->sync_data(); !s) return s.error();
     if (auto s = env.sync_directory(parent_path(path)); !s) return s.error();
   }
+  // Also when it is there: a power cut or a copy may have left a hole, and a store into a mapped
+  // hole on a full disk kills the process.
+  if (auto s = (*opened)->allocate(0, k_file_bytes); !s) return s.error();
   auto map = (*opened)->map(k_file_bytes);
   if (!map) return map.error();
   auto made = std::unique_ptr<durable_mark>(new durable_mark(std::move(*opened), std::move(*map)));
