@@ -101,12 +101,20 @@ result<std::shared_ptr<segment_handles>> open_sealed_handles(env& env, segment& 
   return handles;
 }
 
-void seal_files(env& env, segment& target, const std::shared_ptr<segment_handles>& handles,
-                std::uint64_t store_bytes, std::uint64_t entries) {
-  // The lock keeps a removal from running in between; readers that already have handles do not need
-  // it.
+void seal_files(env& env, segment& target) {
+  // The lock keeps a removal and a return to writing from running in between; readers that already
+  // have handles do not need it.
   const std::lock_guard lock(target.handles_mutex);
   if (target.removed || !target.sealed) return;
+  // As they are now: since this was asked for, the segment may have been cut and written again.
+  const std::uint64_t entries = target.entries.load(std::memory_order_acquire);
+  const std::uint64_t store_bytes = target.end_bytes.load(std::memory_order_relaxed);
+  auto handles = target.handles;
+  if (!handles) {
+    auto opened = open_sealed_handles(env, target);
+    if (!opened) return;
+    handles = std::move(*opened);
+  }
   if (auto s = handles->store->truncate(store_bytes); !s) return;
   if (auto s = handles->store->sync_data(); !s) return;
   if (target.index_suspect.load()) return;

@@ -78,7 +78,6 @@ public:
 /// Gives back the reserved space behind the last frame and entry of a sealed segment; its files
 /// then are what a graceful close leaves. Any thread, while others read. Speed and space only:
 /// errors leave the segment as it was.
-void seal_files(env& env, segment& target, const std::shared_ptr<segment_handles>& handles,
-                std::uint64_t store_bytes, std::uint64_t entries);
+void seal_files(env& env, segment& target);
 
 }  // namespace cairn::storage

@@ -74,7 +74,8 @@ void segment_cache::evict_beyond_limit() {
   }
   for (const auto& victim : victims) {
     const std::lock_guard lock(victim->handles_mutex);
-    victim->handles.reset();
+    // A truncation may have made it the active segment again: its handles are the writer's.
+    if (victim->sealed) victim->handles.reset();
   }
 }
 

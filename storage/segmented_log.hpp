@@ -28,6 +28,7 @@ class log_reader;
 class background_work;
 struct log_shared;
 class segment;
+struct store_extent;
 class durable_mark;
 class spare_segments;
 class slot_file;
@@ -119,8 +120,8 @@ public:
   [[nodiscard]] status truncate_suffix(log_index first_removed);
 
   /// Makes `offset` the lowest one, durably, then removes segments that lie wholly below it. The
-  /// active one stays. invalid_argument beyond the published end; ok and nothing to do at or below
-  /// the lowest.
+  /// active one stays. invalid_argument beyond the published end; at or below the lowest offset the
+  /// offset stays and only segments that were in use before go.
   [[nodiscard]] status trim_prefix(record_offset offset);
   /// Trims whole sealed segments, oldest first, while the log is larger than `size_bytes_max`.
   [[nodiscard]] status trim_to_bytes(std::uint64_t size_bytes_max);
@@ -180,9 +181,14 @@ private:
   status activate(prepared_segment prepared);
   status reserve(std::uint64_t end_bytes);
   status write_run(const run& part, std::span<const frame_input> frames);
+  /// How many sealed segments, from the front, lie wholly below `offset`.
+  [[nodiscard]] std::size_t count_below(record_offset offset) const;
   status remove_front(std::size_t count);
   status reopen_for_writing(const std::shared_ptr<segment>& target);
-  status cut_active(std::uint64_t entries_kept, std::uint64_t position);
+  /// What remains of a segment when only its first entries are kept.
+  [[nodiscard]] result<store_extent> extent_before(const std::shared_ptr<segment>& target,
+                                                   std::uint64_t entries_kept);
+  status cut_active(const store_extent& kept);
   status fence(status failed);
   void set_mark(const segment& of, std::uint64_t position_bytes, std::uint64_t index_checksum = 0);
   void request_spare();

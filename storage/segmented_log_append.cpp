@@ -85,7 +85,9 @@ status segmented_log::check_frames(std::span<const frame_input> frames) const {
 
 bool segmented_log::fits(const cursor& at, const frame_input& frame) const {
   constexpr std::uint64_t k_max = std::numeric_limits<std::uint32_t>::max();
-  const bool alone = at.frames == 0;  // a frame larger than a segment gets one of its own
+  // A frame larger than a segment gets one of its own. Frames without records may stand before it:
+  // a segment behind them would begin at the same offset and so have the same name.
+  const bool alone = at.next_offset == at.base_offset;
   const std::uint64_t end = at.position + stride_of(frame);
   return at.frames < at.frames_max && end <= (alone ? k_max : config_.segment_bytes) &&
          at.next_offset.since(at.base_offset) <= k_max &&
@@ -142,14 +144,16 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
   // All room is found before the first byte is written, so that a full disk refuses the whole call.
   std::vector<prepared_segment> prepared;
   status room;
+  std::optional<record_offset> base_before;
+  if (active_) base_before = active_->header.base_offset;
   for (const auto& part : runs) {
     if (!part.new_segment) {
       room = reserve(part.end_bytes);
-    } else if (active_ && part.base_offset == active_->header.base_offset) {
+    } else if (part.base_offset == base_before) {
       // Two segments with one base offset would have one name. Only a segment full of empty frames
       // gets here.
-      room = active_->handles->map
-                 ? error{errc::overloaded, "the active segment is full of entries without records"}
+      room = !active_ || active_->handles->map
+                 ? error{errc::overloaded, "a segment is full of entries without records"}
                  : error{errc::disk_full, fmt::format("{}: no room for an index of {} bytes",
                                                       active_->index_path, index_bytes())};
     } else if (auto made = prepare_segment(part, frames[part.first])) {
@@ -158,6 +162,7 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
       room = made.error();
     }
     if (!room) break;
+    if (part.new_segment) base_before = part.base_offset;
   }
   if (!room) {
     for (auto& unused : prepared)
@@ -317,10 +322,7 @@ status segmented_log::activate(prepared_segment prepared) {
     old->sealed = true;
     sealed_bytes_ += old->extent.end_bytes;
     shared_->cache.adopt(old);
-    background_->add(
-        background_work::kind::tidy,
-        [&env = env_, old, handles = old->handles, bytes = old->extent.end_bytes,
-         entries = old->extent.frames] { seal_files(env, *old, handles, bytes, entries); });
+    background_->add(background_work::kind::tidy, [&env = env_, old] { seal_files(env, *old); });
   }
   auto list = *shared_->segments();
   list.push_back(fresh);

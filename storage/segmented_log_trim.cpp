@@ -15,26 +15,32 @@ namespace cairn::storage {
 
 status segmented_log::trim_prefix(record_offset offset) {
   if (auto s = refusal(); !s) return s;
-  if (offset <= lowest_offset()) return {};
-  if (offset.value() > shared_->visible_end.load()) {
+  if (offset.value() > std::max(shared_->visible_end.load(), shared_->lowest.load())) {
     return error{errc::invalid_argument,
                  fmt::format("cannot trim before offset {}: the log ends at {}", offset.value(),
                              shared_->visible_end.load())};
   }
-  // The new beginning first: after a crash the files below it are known to be left-overs.
-  if (auto s = start_->save(encode_log_start(offset)); !s) return fence(s);
-  shared_->lowest.store(offset.value(), std::memory_order_release);
+  if (offset > lowest_offset()) {
+    // The new beginning first: after a crash the files below it are known to be left-overs.
+    if (auto s = start_->save(encode_log_start(offset)); !s) return fence(s);
+    shared_->lowest.store(offset.value(), std::memory_order_release);
+  }
+  // Also when the beginning stays: the segment that was active then may be sealed by now.
+  return remove_front(count_below(lowest_offset()));
+}
+
+std::size_t segmented_log::count_below(record_offset offset) const {
+  // The list goes out of scope before files are removed: whoever has it may be reading them.
   const auto list = shared_->segments();
   const auto keep = std::ranges::find_if(
       *list, [&](const auto& part) { return !part->sealed || part->extent.next_offset > offset; });
-  return remove_front(static_cast<std::size_t>(keep - list->begin()));
+  return static_cast<std::size_t>(keep - list->begin());
 }
 
 status segmented_log::trim_to_bytes(std::uint64_t size_bytes_max) {
-  const auto list = shared_->segments();
   std::uint64_t size = size_bytes();
   record_offset lowest = lowest_offset();
-  for (const auto& part : *list) {
+  for (const auto& part : *shared_->segments()) {
     if (size <= size_bytes_max || !part->sealed) break;
     if (part->extent.next_offset.value() > shared_->visible_end.load()) break;
     size -= part->extent.end_bytes;
@@ -88,22 +94,16 @@ status segmented_log::truncate_suffix(log_index first_removed) {
     --kept;
   const std::shared_ptr<segment> target = list[kept - 1];
 
-  // Where the cut is. `entry` may lie behind the last one if only whole segments go.
-  const std::uint64_t entry = first_removed.since(target->header.base_index);
-  auto handles = shared_->cache.acquire(target, false);
-  if (!handles) return handles.error();
-  std::uint64_t position = target->extent.end_bytes;
-  record_offset end = target->extent.next_offset;
-  if (entry < target->extent.frames) {
-    const index_entry at = (*handles)->entries(target->extent.frames)[entry];
-    position = at.position;
-    end = target->header.base_offset.plus(at.relative_offset);
-  }
+  const auto kept_extent = extent_before(target, first_removed.since(target->header.base_index));
+  if (!kept_extent) return kept_extent.error();
+  const std::uint64_t position = kept_extent->end_bytes;
+  const record_offset end = kept_extent->next_offset;
   CAIRN_CHECK(end.value() >= shared_->visible_end.load(), "truncating offset {} that readers saw",
               end.value());
 
   // The mark must never be too high, also after a power cut: lowered durably before anything goes.
-  set_mark(*target, position);
+  // What is kept of the active segment need not have been synced.
+  set_mark(*target, target->sealed ? position : std::min(position, target->durable_bytes));
   if (auto s = mark_->sync(); !s) return fence(s);
   while (list.size() > kept) {
     const auto last = std::move(list.back());
@@ -121,11 +121,47 @@ status segmented_log::truncate_suffix(log_index first_removed) {
     sealed_bytes_ -= target->extent.end_bytes;
     if (auto s = reopen_for_writing(target); !s) return fence(s);
   }
-  if (auto s = cut_active(entry, position); !s) return fence(s);
+  if (auto s = cut_active(*kept_extent); !s) return fence(s);
   return {};
 }
 
+result<store_extent> segmented_log::extent_before(const std::shared_ptr<segment>& target,
+                                                  std::uint64_t entries_kept) {
+  if (entries_kept >= target->extent.frames) return target->extent;
+  store_extent extent = empty_extent(target->header);
+  if (entries_kept == 0) return extent;
+  const log_index wanted = target->header.base_index.plus(entries_kept - 1);
+  for (bool again = false;; again = true) {
+    auto handles = shared_->cache.acquire(target, false);
+    if (!handles) return handles.error();
+    // The index only says where to look. What is cut follows from the frame itself: an entry that
+    // has rotted must not cut into a frame that is kept.
+    const index_entry last = (*handles)->entries(target->extent.frames)[entries_kept - 1];
+    frame_header_bytes bytes{};
+    auto count = (*handles)->store->pread(bytes, last.position);
+    if (!count) return count.error();
+    const auto frame = decode_frame_header(byte_span(bytes).first(*count), target->header.identity);
+    if (frame && frame->index == wanted) {
+      extent.end_bytes = last.position;
+      extent.frames = entries_kept - 1;
+      extent.add(*frame);
+      return extent;
+    }
+    if (again || !target->sealed) {
+      return error{errc::corruption,
+                   fmt::format("{}: bad frame at position {}: no entry {}", target->store_path,
+                               last.position, wanted.value())};
+    }
+    target->index_suspect = true;  // built anew from the store by the next acquire()
+  }
+}
+
 status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target) {
+  {
+    // First: a chore that seals the segment either has ended or will do nothing.
+    const std::lock_guard lock(target->handles_mutex);
+    target->sealed = false;
+  }
   auto handles = shared_->cache.acquire(target, false);
   if (!handles) return handles.error();
   const auto entries = (*handles)->entries(target->extent.frames);
@@ -142,7 +178,6 @@ status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target)
     const std::lock_guard lock(target->handles_mutex);
     target->handles = std::move(writable);
   }
-  target->sealed = false;
   target->durable_bytes = target->extent.end_bytes;
   target->allocated_bytes = target->extent.end_bytes;
   active_ = target;
@@ -150,31 +185,16 @@ status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target)
   return {};
 }
 
-status segmented_log::cut_active(std::uint64_t entries_kept, std::uint64_t position) {
+status segmented_log::cut_active(const store_extent& kept) {
   segment& target = *active_;
-  if (entries_kept < target.extent.frames) {
+  if (kept.frames < target.extent.frames) {
     const std::uint64_t end = target.extent.end_bytes;
-    if (auto s = erase_frames(*target.handles->store, position, end); !s) return s;
+    if (auto s = erase_frames(*target.handles->store, kept.end_bytes, end); !s) return s;
     auto size = target.handles->store->size_bytes();
     if (!size) return size.error();
     target.allocated_bytes = std::min(target.allocated_bytes, *size);
-    store_extent extent = empty_extent(target.header);
-    if (entries_kept > 0) {
-      const index_entry last = target.handles->entries(target.extent.frames)[entries_kept - 1];
-      frame_header_bytes bytes{};
-      auto count = target.handles->store->pread(bytes, last.position);
-      if (!count) return count.error();
-      const auto frame = decode_frame_header(bytes, target.header.identity);
-      if (!frame) {
-        return error{errc::corruption,
-                     fmt::format("{}: bad frame at position {}", target.store_path, last.position)};
-      }
-      extent.end_bytes = last.position;
-      extent.frames = entries_kept - 1;
-      extent.add(*frame);
-    }
-    target.advance(extent);
-    target.durable_bytes = std::min(target.durable_bytes, extent.end_bytes);
+    target.advance(kept);
+    target.durable_bytes = std::min(target.durable_bytes, kept.end_bytes);
   }
   next_offset_ = target.extent.next_offset;
   next_index_ = target.extent.next_index;
