@@ -1,0 +1,457 @@
+#include "tests/unit/storage/log_harness.hpp"
+
+#include "storage/background_work.hpp"
+#include "storage/base/units.hpp"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <limits>
+
+namespace cairn::testing {
+
+using storage::frame_input;
+using storage::frame_kind;
+using storage::read_limits;
+using storage::stored_frame;
+
+storage::log_config small_config() {
+  storage::log_config config;
+  config.segment_bytes = 4 * k_kib_bytes;
+  config.index_bytes = 16 * 16;
+  config.prefill_bytes = 2 * k_kib_bytes;
+  config.open_segments_max = 2;
+  config.spare_segments_max = 1;
+  config.log_id = 0x1234;
+  return config;
+}
+
+std::string store_path(std::uint64_t base) {
+  return fmt::format("{}/{:020}.store", log_harness::k_directory, base);
+}
+
+std::string index_path(std::uint64_t base) {
+  return fmt::format("{}/{:020}.index", log_harness::k_directory, base);
+}
+
+namespace {
+
+/// Ends a comparison: the power has gone while the log was being read.
+struct power_is_gone {};
+
+}  // namespace
+
+template <class T>
+const T& log_harness::must(const T& read) const {
+  if (read.ok()) return read;
+  const auto* sim = dynamic_cast<const sim_env*>(&env_);
+  if (read.code() == errc::io_error && sim != nullptr && sim->stopped()) throw power_is_gone{};
+  REQUIRE_MESSAGE(read.ok(), read.error().detail);
+  return read;
+}
+
+log_harness::log_harness(storage::env& env, storage::log_config config, std::uint64_t seed)
+    : env_(env), config_(config), random_(seed) {}
+
+log_harness::log_harness(const log_harness& from, storage::env& env)
+    : env_(env),
+      config_(from.config_),
+      random_(from.random_),
+      entries_(from.entries_),
+      acknowledged_(from.acknowledged_),
+      lowest_(from.lowest_),
+      published_(from.published_),
+      lowest_in_flight_(from.lowest_in_flight_),
+      term_(from.term_),
+      now_(from.now_),
+      payload_number_(from.payload_number_) {}
+
+std::unique_ptr<log_harness> log_harness::fork(storage::env& env) const {
+  return std::unique_ptr<log_harness>(new log_harness(*this, env));
+}
+
+record_offset log_harness::next_offset() const {
+  return entries_.empty() ? record_offset{} : entries_.back().next_offset();
+}
+
+log_index log_harness::next_index() const {
+  return log_index(entries_.size() + 1);
+}
+
+bool log_harness::failed(const status& result) {
+  if (result.ok()) return false;
+  last_error_ = result.error();
+  const bool env_is_to_blame = result.code() == errc::io_error || result.code() == errc::disk_full;
+  REQUIRE_MESSAGE(env_is_to_blame, last_error_.detail);
+  return true;
+}
+
+// ---- steps
+
+bool log_harness::open() {
+  REQUIRE(log_ == nullptr);
+  report_ = {};
+  auto opened = storage::segmented_log::open(env_, k_directory, config_, report_);
+  if (!opened) {
+    last_error_ = opened.error();
+    REQUIRE_MESSAGE((opened.code() == errc::io_error || opened.code() == errc::disk_full),
+                    last_error_.detail);
+    return false;
+  }
+  log_ = std::move(*opened);
+  adopt_what_survived();
+  return true;
+}
+
+void log_harness::abandon() {
+  log_.reset();
+}
+
+bool log_harness::close() {
+  const bool ok = !failed(log_->close());
+  if (ok) acknowledged_ = entries_.size();
+  log_.reset();
+  return ok;
+}
+
+model_entry log_harness::make_entry(frame_kind kind, std::uint32_t records, std::string payload) {
+  return {kind, term_, {}, {}, now_, records, std::move(payload)};
+}
+
+bool log_harness::append_one(std::string payload, std::uint32_t record_count, frame_kind kind) {
+  return append_entries({make_entry(kind, record_count, std::move(payload))});
+}
+
+bool log_harness::append(std::size_t frames, std::size_t payload_bytes_max) {
+  std::vector<model_entry> batch;
+  for (std::size_t i = 0; i < frames; ++i) {
+    if (random_.one_in(8)) term_ = term_.next();
+    now_ += static_cast<unix_ms>(random_.below(3));
+    // Never the same twice, so that a record in the wrong place is noticed.
+    auto payload = fmt::format("<{}>", payload_number_++);
+    const auto size = random_.below(payload_bytes_max + 1);
+    while (payload.size() < size)
+      payload += static_cast<char>(random_.next());
+    const auto kind =
+        random_.one_in(6) ? static_cast<frame_kind>(2 + random_.below(3)) : frame_kind::data;
+    const auto records =
+        kind == frame_kind::data ? static_cast<std::uint32_t>(1 + random_.below(5)) : 0;
+    batch.push_back(make_entry(kind, records, std::move(payload)));
+  }
+  return append_entries(std::move(batch));
+}
+
+bool log_harness::append_entries(std::vector<model_entry> batch) {
+  std::vector<frame_input> inputs;
+  auto offset = next_offset();
+  auto index = next_index();
+  for (auto& entry : batch) {
+    entry.index = index;
+    entry.base_offset = offset;
+    index = index.next();
+    offset = entry.next_offset();
+    frame_input input;
+    input.kind = entry.kind;
+    input.term = entry.term;
+    input.index = entry.index;
+    input.timestamp_ms = entry.timestamp_ms;
+    input.record_count = entry.record_count;
+    // In pieces, as the gateway hands it over.
+    const auto bytes = shared_bytes::copy_of(as_byte_span(entry.payload));
+    const auto cut = random_.below(bytes.size() + 1);
+    input.payload = {bytes.slice(0, cut), bytes.slice(cut, bytes.size() - cut)};
+    inputs.push_back(std::move(input));
+  }
+  const auto base = next_offset();
+  const auto got = log_->append(inputs);
+  // "overloaded" is an answer of its own for a segment full of entries without records.
+  if (got.code() == errc::overloaded) return true;
+  if (got.code() == errc::disk_full) {
+    last_error_ = got.error();
+    REQUIRE(log_->next_offset() == base);
+    REQUIRE_FALSE(log_->fenced());
+    return false;
+  }
+  // After io_error nobody can say which of them are on the disk.
+  entries_.insert(entries_.end(), batch.begin(), batch.end());
+  if (!got) return !failed(got.error());
+  REQUIRE(*got == base);
+  REQUIRE(log_->next_offset() == next_offset());
+  return true;
+}
+
+bool log_harness::sync() {
+  if (failed(log_->sync())) return false;
+  acknowledged_ = entries_.size();
+  REQUIRE(log_->durable_offset() == next_offset());
+  return true;
+}
+
+bool log_harness::acknowledge() {
+  if (!sync()) return false;
+  log_->publish(next_offset());
+  published_ = next_offset();
+  return true;
+}
+
+bool log_harness::roll() {
+  if (failed(log_->roll())) return false;
+  acknowledged_ = entries_.size();
+  return true;
+}
+
+bool log_harness::truncate_some(std::size_t entries_max) {
+  std::size_t keep = entries_.size();
+  const auto first_kept = static_cast<std::size_t>(log_->first_index().value() - 1);
+  for (std::size_t i = 0; i < entries_max && keep > first_kept; ++i) {
+    if (entries_[keep - 1].next_offset() <= published_) break;
+    --keep;
+  }
+  if (keep == entries_.size()) return true;
+  // From now on they may be gone, whether it succeeds or not.
+  acknowledged_ = std::min(acknowledged_, keep);
+  if (failed(log_->truncate_suffix(log_index(keep + 1)))) return false;
+  entries_.resize(keep);
+  term_ = term_.next();  // what replaces them comes from another leader
+  REQUIRE(log_->next_offset() == next_offset());
+  REQUIRE(log_->next_index() == next_index());
+  return true;
+}
+
+void log_harness::take_trim() {
+  REQUIRE(log_->lowest_offset() >= lowest_);
+  lowest_ = log_->lowest_offset();
+}
+
+bool log_harness::trim_to(record_offset offset) {
+  lowest_in_flight_ = std::max(lowest_, offset);
+  if (failed(log_->trim_prefix(offset))) return false;
+  REQUIRE(log_->lowest_offset() == std::max(lowest_, offset));
+  lowest_in_flight_.reset();
+  take_trim();
+  return true;
+}
+
+bool log_harness::trim_to_bytes(std::uint64_t bytes) {
+  // Whatever it may reach: the base of the active segment.
+  lowest_in_flight_ = published_;
+  if (failed(log_->trim_to_bytes(bytes))) return false;
+  lowest_in_flight_.reset();
+  take_trim();
+  // Only whole sealed segments, and only what readers may have seen.
+  const auto parts = log_->segments();
+  if (parts.size() > 1 && parts.front().next_offset <= published_) {
+    REQUIRE(log_->size_bytes() <= bytes);
+  }
+  return true;
+}
+
+bool log_harness::trim_older_than(unix_ms before) {
+  lowest_in_flight_ = published_;
+  if (failed(log_->trim_older_than(before))) return false;
+  lowest_in_flight_.reset();
+  take_trim();
+  const auto parts = log_->segments();
+  if (parts.size() > 1 && parts.front().next_offset <= published_) {
+    REQUIRE(parts.front().last_timestamp_ms >= before);
+  }
+  return true;
+}
+
+void log_harness::work() {
+  while (log_->background()->run_one()) {
+  }
+}
+
+// ---- comparing
+
+std::vector<stored_frame> log_harness::read_all_entries() const {
+  std::vector<stored_frame> all;
+  auto index = log_->first_index();
+  const auto reader = log_->reader();
+  while (index < log_->next_index()) {
+    auto some = reader->read_entries(index, {});
+    must(some);
+    REQUIRE_FALSE(some->empty());
+    for (auto& frame : *some) {
+      REQUIRE(frame.header.index == index);
+      index = index.next();
+      all.push_back(std::move(frame));
+    }
+  }
+  return all;
+}
+
+void log_harness::adopt_what_survived() {
+  const auto lowest = log_->lowest_offset();
+  const bool lowest_known =
+      lowest == lowest_ || (lowest_in_flight_ && lowest > lowest_ && lowest <= *lowest_in_flight_);
+  REQUIRE_MESSAGE(lowest_known,
+                  fmt::format("lowest offset {}, expected {}", lowest.value(), lowest_.value()));
+  lowest_ = lowest;
+  lowest_in_flight_.reset();
+
+  const auto kept = log_->next_index().value() - 1;
+  REQUIRE_MESSAGE(kept >= acknowledged_,
+                  fmt::format("{} entries are left of {} acknowledged ones", kept, acknowledged_));
+  REQUIRE_MESSAGE(kept <= entries_.size(),
+                  fmt::format("{} entries came back of {}", kept, entries_.size()));
+  entries_.resize(kept);
+  acknowledged_ = kept;
+  published_ = next_offset();
+  if (!entries_.empty()) {
+    term_ = std::max(term_, entries_.back().term);
+    now_ = std::max(now_, entries_.back().timestamp_ms);
+  }
+  // Of a frame that is gone, its segment's header may still tell the time.
+  REQUIRE(log_->last_timestamp_ms() <= now_);
+  check_everything();
+}
+
+void log_harness::compare_entry(const stored_frame& got, const model_entry& want) const {
+  const auto& header = got.header;
+  const bool same = header.kind == want.kind && header.term == want.term &&
+                    header.index == want.index && header.base_offset == want.base_offset &&
+                    header.timestamp_ms == want.timestamp_ms &&
+                    header.record_count == want.record_count && got.payload.text() == want.payload;
+  REQUIRE_MESSAGE(same,
+                  fmt::format("entry {} at offset {}: got index {} offset {} with {} bytes",
+                              want.index.value(), want.base_offset.value(), header.index.value(),
+                              header.base_offset.value(), got.payload.size()));
+}
+
+void log_harness::check_views() const {
+  REQUIRE(log_->next_offset() == next_offset());
+  REQUIRE(log_->next_index() == next_index());
+  REQUIRE(log_->lowest_offset() == lowest_);
+  REQUIRE(log_->durable_offset() <= next_offset());
+  const auto first = log_->first_index();
+  REQUIRE(first <= next_index());
+  if (!entries_.empty() && first < next_index()) {
+    REQUIRE(log_->last_term() == entries_.back().term);
+    REQUIRE(log_->last_timestamp_ms() >= entries_.back().timestamp_ms);
+    // What is below the lowest offset may stay in its segment, what is above it may not be missing.
+    REQUIRE(entries_[first.value() - 1].base_offset <= lowest_);
+  }
+  const auto reader = log_->reader();
+  REQUIRE(reader->lowest_offset() == lowest_);
+  REQUIRE(reader->end_offset() == published_);
+
+  const auto parts = log_->segments();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    REQUIRE(parts[i].sealed == (i + 1 < parts.size()));
+    if (i > 0) REQUIRE(parts[i].base_offset == parts[i - 1].next_offset);
+  }
+  if (!parts.empty()) {
+    REQUIRE(parts.back().next_offset == next_offset());
+    REQUIRE(parts.front().base_index == first);
+    if (parts.size() > 1) REQUIRE(parts[1].base_offset > lowest_);
+  }
+}
+
+void log_harness::check_read(record_offset from, const read_limits& limits) const {
+  auto got = log_->reader()->read(from, limits);
+  if (from < lowest_) {
+    REQUIRE(got.code() == errc::offset_trimmed);
+    return;
+  }
+  if (from > published_) {
+    REQUIRE(got.code() == errc::offset_not_written);
+    return;
+  }
+  if (limits.cached_only && got.code() == errc::would_block) return;
+  must(got);
+  auto want = std::find_if(entries_.begin(), entries_.end(), [&](const model_entry& entry) {
+    return entry.kind == frame_kind::data && entry.next_offset() > from;
+  });
+  std::uint64_t bytes = 0;
+  auto end = from;
+  for (const auto& frame : *got) {
+    while (want != entries_.end() && want->kind != frame_kind::data)
+      ++want;
+    REQUIRE(want != entries_.end());
+    REQUIRE(want->next_offset() <= published_);
+    compare_entry(frame, *want);
+    bytes += frame.header.stride_bytes();
+    end = want->next_offset();
+    ++want;
+  }
+  if (from == published_) REQUIRE(got->empty());
+  if (from < published_) REQUIRE_FALSE(got->empty());
+  if (got->size() > 1) REQUIRE(bytes <= limits.bytes_max + storage::k_frame_header_bytes);
+  // No more than the limits ask for.
+  if (got->size() > 1) {
+    REQUIRE(got->back().header.base_offset.since(from) < limits.records_max);
+  }
+}
+
+void log_harness::check_time(unix_ms time) const {
+  auto want = published_;
+  for (const auto& entry : entries_) {
+    if (entry.kind != frame_kind::data || entry.next_offset() > published_) continue;
+    if (entry.timestamp_ms < time || entry.next_offset() <= lowest_) continue;
+    want = std::max(lowest_, entry.base_offset);
+    break;
+  }
+  const auto got = log_->reader()->find_time(time);
+  must(got);
+  REQUIRE_MESSAGE(*got == want,
+                  fmt::format("time {}: offset {}, expected {}", time, got->value(), want.value()));
+}
+
+void log_harness::compare_random_read() {
+  read_limits limits;
+  if (random_.coin()) limits.bytes_max = random_.below(6000);
+  if (random_.coin()) limits.records_max = 1 + random_.below(12);
+  limits.cached_only = random_.one_in(4);
+  const auto span = published_.value() - std::min(published_.value(), lowest_.value());
+  const auto low = lowest_.value() - std::min<std::uint64_t>(lowest_.value(), 2);
+  check_read(record_offset(low + random_.below(span + 5)), limits);
+  if (!entries_.empty()) {
+    const auto first = entries_.front().timestamp_ms;
+    const auto length = static_cast<std::uint64_t>(entries_.back().timestamp_ms - first);
+    check_time(first - 1 + static_cast<unix_ms>(random_.below(length + 4)));
+  }
+}
+
+void log_harness::compare_everything() {
+  check_views();
+  const auto all = read_all_entries();
+  const auto first = static_cast<std::size_t>(log_->first_index().value() - 1);
+  REQUIRE(first + all.size() == entries_.size());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    compare_entry(all[i], entries_[first + i]);
+  // By offset: every record once, in order, dense.
+  auto from = lowest_;
+  const auto reader = log_->reader();
+  while (from < published_) {
+    const auto some = reader->read(from, {.bytes_max = 3000});
+    must(some);
+    REQUIRE_FALSE(some->empty());
+    for (const auto& frame : *some) {
+      REQUIRE(frame.header.base_offset <= from);
+      REQUIRE(frame.header.next_offset() > from);
+      from = frame.header.next_offset();
+    }
+  }
+  REQUIRE(from == std::max(lowest_, published_));
+  check_read(lowest_, {});
+  check_read(published_, {});
+  check_read(published_.plus(1), {});
+}
+
+void log_harness::check_everything() {
+  try {
+    compare_everything();
+  } catch (const power_is_gone&) {
+  }
+}
+
+void log_harness::check_random_read() {
+  try {
+    compare_random_read();
+  } catch (const power_is_gone&) {
+  }
+}
+
+}  // namespace cairn::testing
