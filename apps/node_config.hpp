@@ -1,0 +1,75 @@
+#pragma once
+// What a node can be told: by flag, by environment variable, by a TOML file, in this order of
+// precedence. One table (node_options.cpp) makes all three.
+
+#include "actors/log_gate.hpp"
+#include "actors/log_writer.hpp"
+#include "net/limits.hpp"
+#include "storage/base/result.hpp"
+#include "storage/segmented_log.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn::apps {
+
+/// An IP address and a port; port 0 lets the system pick one.
+struct listen_address {
+  std::string host;
+  std::uint16_t port = 0;
+
+  bool operator==(const listen_address&) const = default;
+};
+
+/// `127.0.0.1:8080` or `[::1]:8080`.
+[[nodiscard]] std::string to_text(const listen_address& address);
+
+struct node_config {
+  std::string node_id = "n1";
+  std::string data_dir = "./data";
+  listen_address http{"127.0.0.1", 8080};
+  listen_address grpc{"127.0.0.1", 9080};
+  listen_address peer{"127.0.0.1", 7080};
+  std::string advertise_host;  ///< empty: the host of `http`
+  bool bootstrap = false;
+  std::string join;
+
+  std::uint32_t http_threads = 2;
+  net::gateway_limits http_limits;
+  std::uint32_t readers = 2;
+  storage::log_config log;
+  actors::retention_config retention;
+  std::uint64_t retention_check_ms = 30'000;
+  std::uint64_t max_record_bytes = k_mib_bytes;
+  actors::log_limits limits;
+
+  std::string log_level = "info";
+  std::string log_format = "text";  ///< text or json
+};
+
+/// What the command line asks for: to run with `config`, or to print `text` and end well.
+struct command_line {
+  node_config config;
+  std::optional<std::string> text;
+};
+
+/// Where settings come from, besides the arguments; tests put their own here.
+struct config_sources {
+  /// The value of an environment variable, if it is set.
+  std::function<std::optional<std::string>(const std::string& name)> variable;
+  /// The whole text of a file. Fails with what the system says.
+  std::function<result<std::string>(const std::string& path)> file;
+
+  /// Those of the process.
+  [[nodiscard]] static config_sources of_process();
+};
+
+/// Reads the settings. invalid_argument names the flag, variable or key and says what is wrong with
+/// its value. `arguments` are without the program's name.
+[[nodiscard]] result<command_line> read_command_line(const std::vector<std::string>& arguments,
+                                                     const config_sources& sources);
+
+}  // namespace cairn::apps

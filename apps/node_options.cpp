@@ -1,0 +1,185 @@
+#include "apps/node_options.hpp"
+
+#include "apps/config_values.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+
+namespace cairn::apps {
+
+namespace {
+
+using setter = std::function<status(node_config&, const std::string&)>;
+
+constexpr std::uint64_t k_most = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t k_most_32 = std::numeric_limits<std::int32_t>::max();
+
+/// Parses, then stores what came out through `to(config)`.
+template <class Parse, class To>
+setter parsed(Parse parse, To to) {
+  return [=](node_config& config, const std::string& text) -> status {
+    auto value = parse(text);
+    if (!value) return value.error();
+    auto& target = to(config);
+    target = static_cast<std::remove_reference_t<decltype(target)>>(*value);
+    return {};
+  };
+}
+
+auto number(std::uint64_t least, std::uint64_t most) {
+  return [=](const std::string& text) { return parse_number(text, least, most); };
+}
+auto bytes(std::uint64_t least, std::uint64_t most = k_most) {
+  return [=](const std::string& text) { return parse_bytes(text, least, most); };
+}
+auto one_of(std::vector<std::string> words) {
+  return [words = std::move(words)](const std::string& text) -> result<std::string> {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return text;
+    std::string list;
+    for (const auto& word : words)
+      list += (list.empty() ? "" : ", ") + word;
+    return error{errc::invalid_argument, "'" + text + "' is none of " + list};
+  };
+}
+result<std::string> any_text(const std::string& text) {
+  if (text.empty()) return error{errc::invalid_argument, "it must not be empty"};
+  return text;
+}
+
+std::string changed(std::string text, char from, char to, bool upper) {
+  for (auto& c : text) {
+    if (c == from) c = to;
+    if (upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return text;
+}
+
+std::vector<node_option> identity_options() {
+  return {
+      {"node-id", "NAME", "n1", "name of this node; a data directory keeps the one it began with",
+       parsed(
+           parse_node_id, [](node_config & c) -> auto& { return c.node_id; })},
+      {"data-dir", "DIR", "./data", "where everything is kept; made when missing",
+       parsed(
+           any_text, [](node_config & c) -> auto& { return c.data_dir; })},
+      {"http", "ADDR:PORT", "127.0.0.1:8080", "HTTP gateway; port 0 picks one",
+       parsed(
+           parse_address, [](node_config & c) -> auto& { return c.http; })},
+      {"grpc", "ADDR:PORT", "127.0.0.1:9080",
+       "gRPC; checked and reserved, nothing listens there yet",
+       parsed(
+           parse_address, [](node_config & c) -> auto& { return c.grpc; })},
+      {"peer", "ADDR:PORT", "127.0.0.1:7080",
+       "other nodes; checked and reserved until there is replication",
+       parsed(
+           parse_address, [](node_config & c) -> auto& { return c.peer; })},
+      {"advertise-host", "HOST", "",
+       "host under which others reach this node, if not that of --http",
+       parsed(
+           any_text, [](node_config & c) -> auto& { return c.advertise_host; })},
+      {"bootstrap", "", "false", "start a new cluster of one; existing data always wins",
+       parsed(
+           parse_bool, [](node_config & c) -> auto& { return c.bootstrap; })},
+      {"join", "ADDR:PORT[,...]", "", "join a cluster; not supported yet, exits with 2",
+       parsed(
+           any_text, [](node_config & c) -> auto& { return c.join; })},
+  };
+}
+
+std::vector<node_option> log_options() {
+  return {
+      {"segment-bytes", "SIZE", "64MiB", "a segment takes records until this size",
+       parsed(
+           bytes(4 * k_kib_bytes, 4 * k_gib_bytes - 1),
+           [](node_config & c) -> auto& { return c.log.segment_bytes; })},
+      {"segment-ms", "TIME", "0", "... and for this long; 0 for ever",
+       parsed(
+           parse_milliseconds, [](node_config & c) -> auto& { return c.retention.segment_ms; })},
+      {"prefill-bytes", "SIZE", "64MiB", "space is reserved ahead of the writes in steps of this",
+       parsed(
+           bytes(4 * k_kib_bytes, 4 * k_gib_bytes),
+           [](node_config & c) -> auto& { return c.log.prefill_bytes; })},
+      {"open-segments-max", "N", "64", "sealed segments that stay open for readers",
+       parsed(
+           number(1, 100'000), [](node_config & c) -> auto& { return c.log.open_segments_max; })},
+      {"retention-bytes", "SIZE", "0", "the log is trimmed to this size; 0 keeps everything",
+       parsed(
+           bytes(0), [](node_config & c) -> auto& { return c.retention.bytes; })},
+      {"retention-ms", "TIME", "0", "older segments are trimmed; 0 keeps everything",
+       parsed(
+           parse_milliseconds, [](node_config & c) -> auto& { return c.retention.ms; })},
+      {"retention-check-ms", "TIME", "30s", "how often the two above are looked after",
+       parsed(
+           [](const std::string& text) -> result<std::uint64_t> {
+             auto ms = parse_milliseconds(text);
+             if (ms && *ms < 100) {
+               return error{errc::invalid_argument, "it must be at least 100 ms"};
+             }
+             return ms;
+           },
+           [](node_config & c) -> auto& { return c.retention_check_ms; })},
+      {"max-record-bytes", "SIZE", "1MiB", "larger records are refused",
+       parsed(
+           bytes(1, 16 * k_mib_bytes),
+           [](node_config & c) -> auto& { return c.max_record_bytes; })},
+  };
+}
+
+std::vector<node_option> limit_options() {
+  return {
+      {"http-threads", "N", "2", "threads of the HTTP gateway",
+       parsed(
+           number(1, 64), [](node_config & c) -> auto& { return c.http_threads; })},
+      {"max-connections", "N", "10000", "HTTP connections that are served at a time",
+       parsed(
+           number(1, 1'000'000),
+           [](node_config & c) -> auto& { return c.http_limits.max_connections; })},
+      {"readers", "N", "2", "threads for reads that wait for the disk",
+       parsed(
+           number(1, 64), [](node_config & c) -> auto& { return c.readers; })},
+      {"queued-bytes-max", "SIZE", "64MiB", "appends that wait for the disk; beyond it 503",
+       parsed(
+           bytes(k_mib_bytes), [](node_config & c) -> auto& { return c.limits.queued_bytes_max; })},
+      {"queued-appends-max", "N", "32768", "the same, counted",
+       parsed(
+           number(1, k_most_32),
+           [](node_config & c) -> auto& { return c.limits.queued_appends_max; })},
+      {"waiting-readers-max", "N", "20000", "reads that wait for new records; beyond it 503",
+       parsed(
+           number(0, k_most_32),
+           [](node_config & c) -> auto& { return c.limits.waiting_readers_max; })},
+      {"cold-reads-max", "N", "256", "reads that wait for the disk; beyond it 503",
+       parsed(
+           number(1, k_most_32), [](node_config & c) -> auto& { return c.limits.cold_reads_max; })},
+      {"log-level", "LEVEL", "info", "trace, debug, info, warning, error or critical",
+       parsed(
+           one_of({"trace", "debug", "info", "warning", "error", "critical"}),
+           [](node_config & c) -> auto& { return c.log_level; })},
+      {"log-format", "FORMAT", "text", "text or json, one line an event on standard error",
+       parsed(
+           one_of({"text", "json"}), [](node_config & c) -> auto& { return c.log_format; })},
+  };
+}
+
+}  // namespace
+
+std::string node_option::variable() const {
+  return "CAIRN_" + changed(name, '-', '_', true);
+}
+std::string node_option::key() const {
+  return changed(name, '-', '_', false);
+}
+
+const std::vector<node_option>& node_options() {
+  static const std::vector<node_option> options = [] {
+    std::vector<node_option> all;
+    for (auto group : {identity_options(), log_options(), limit_options()}) {
+      all.insert(all.end(), group.begin(), group.end());
+    }
+    return all;
+  }();
+  return options;
+}
+
+}  // namespace cairn::apps
