@@ -24,6 +24,8 @@ public:
   virtual void committed(const commit_facts&) {}
   /// Appends that were refused or failed, by why.
   virtual void append_failed(errc /*code*/, std::uint64_t /*count*/) {}
+  /// A read that the page cache answered.
+  virtual void cached_read(std::uint64_t /*bytes*/) {}
   virtual void cold_read(errc /*code*/, std::uint64_t /*bytes*/) {}
 };
 

@@ -82,6 +82,12 @@ void actor_port::start_read(net::request_id id, open_read read) {
   if (outcome.code == errc::would_block) {
     read_cold(id, std::move(read));
   } else {
+    if (!outcome.frames.empty()) {
+      std::uint64_t bytes = 0;
+      for (const auto& frame : outcome.frames)
+        bytes += frame.payload.size();
+      backend_.actors().observer().cached_read(bytes);
+    }
     finish_read(id, std::move(read), std::move(outcome));
   }
 }

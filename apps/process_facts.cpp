@@ -1,0 +1,50 @@
+#include "apps/process_facts.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace cairn::apps {
+
+std::uint64_t process_resident_bytes() {
+  // statm: size resident shared ..., in pages.
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t process_open_files() {
+  std::error_code failed;
+  std::uint64_t count = 0;
+  for (auto entry = std::filesystem::directory_iterator("/proc/self/fd", failed);
+       !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    ++count;
+  }
+  return count;
+}
+
+std::uint64_t process_open_files_max() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+double process_cpu_seconds() {
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void raise_open_files_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace cairn::apps
