@@ -82,8 +82,7 @@ std::uint8_t* write_kind(std::uint8_t* to, value_kind kind) {
 class field_reader {
 public:
   explicit field_reader(byte_span bytes)
-      : size_(static_cast<int>(bytes.size())),
-        in_(reinterpret_cast<const std::uint8_t*>(bytes.data()), size_) {}
+      : in_(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size())) {}
 
   // The next tag, or 0 at the end and for a tag that no encoder makes.
   std::uint32_t tag() { return in_.ReadTag(); }
@@ -115,10 +114,10 @@ public:
   [[nodiscard]] std::size_t position() const {
     return static_cast<std::size_t>(in_.CurrentPosition());
   }
-  [[nodiscard]] bool at_end() const { return in_.CurrentPosition() == size_; }
+  // After tag() gave 0: true at the end, false for a tag of 0 there, which no encoder makes.
+  [[nodiscard]] bool at_end() { return in_.ConsumedEntireMessage(); }
 
 private:
-  int size_;
   CodedInputStream in_;
 };
 
