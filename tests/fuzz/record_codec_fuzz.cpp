@@ -9,7 +9,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cairn;
-  static const auto* const k_quiet = google::protobuf::SetLogHandler(nullptr);
+  static auto* const k_quiet = google::protobuf::SetLogHandler(nullptr);
   (void)k_quiet;
   v1::RecordBatch expected;
   const bool parses = expected.ParseFromArray(data, static_cast<int>(size));
