@@ -3,16 +3,16 @@
 
 # To compile and run the node.
 readonly packages_build=(
-  g++ cmake ninja-build ccache mold pkg-config
+  g++ cmake ninja-build ccache mold pkg-config python3
   libboost1.81-dev libboost-json1.81-dev libssl-dev
   libprotobuf-dev protobuf-compiler
   libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev libsimdjson-dev
-  libxxhash-dev libzstd-dev prometheus-cpp-dev
+  libxxhash-dev prometheus-cpp-dev
   doctest-dev librapidcheck-dev libbenchmark-dev
 )
 # To run the tests: clients, the loop mount of the full-disk test, the style checks.
 readonly packages_test=(
-  python3 curl jq procps e2fsprogs mount clang-format-14
+  curl jq procps e2fsprogs mount clang-format-14
 )
 # For the presets fuzz and tidy, for bench/ and for work on the scripts.
 readonly packages_dev=(
