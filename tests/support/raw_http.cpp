@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -161,6 +162,11 @@ bool raw_client::is_closed() {
   char one = 0;
   const ssize_t count = ::recv(socket_, &one, 1, 0);
   return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+bool raw_client::has_input(std::chrono::milliseconds limit) const {
+  pollfd one{socket_, POLLIN, 0};
+  return !buffer_.empty() || ::poll(&one, 1, static_cast<int>(limit.count())) > 0;
 }
 
 std::string raw_client::read_all() {

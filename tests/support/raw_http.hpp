@@ -2,6 +2,7 @@
 // An HTTP client for tests that sends exactly the bytes it is given, right or wrong, and reads
 // answers strictly. Blocking, with a time limit on every wait.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -49,6 +50,8 @@ public:
   [[nodiscard]] std::optional<std::string> read_past(std::string_view text);
   /// True if the other side closes (or resets) without sending more.
   [[nodiscard]] bool is_closed();
+  /// True if there is something to read (or the end) within `limit`.
+  [[nodiscard]] bool has_input(std::chrono::milliseconds limit) const;
   /// Everything until the other side closes.
   [[nodiscard]] std::string read_all();
   /// Ends this side's sending.
