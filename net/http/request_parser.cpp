@@ -42,6 +42,13 @@ std::string_view explain(const boost::beast::error_code& ec) {
   return "the request is not HTTP/1.1";
 }
 
+bool has_bare_lf(std::string_view text) {
+  for (auto at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    if (at == 0 || text[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
 problem body_too_large(std::uint64_t limit_bytes) {
   return make_problem(413, to_string(errc::too_large),
                       fmt::format("the body has more than {} bytes", limit_bytes))
@@ -220,8 +227,12 @@ request_parser::chunk_step request_parser::parse_chunks(std::string_view bytes,
     step.consumed_bytes += put(boost::asio::buffer(rest.data(), rest.size()), ec);
     if (ec == http::error::need_more) {
       // Only a chunk's line or the trailers can be incomplete.
-      if (bytes.size() - step.consumed_bytes > limits_->chunk_line_bytes + limits_->trailer_bytes) {
+      const std::string_view line = bytes.substr(step.consumed_bytes);
+      if (line.size() > limits_->chunk_line_bytes + limits_->trailer_bytes) {
         refuse(bad_framing("a chunk's line or the trailers are too long"));
+        step.state = progress::failed;
+      } else if (has_bare_lf(line)) {  // Beast would wait for a CRLF behind it
+        refuse(bad_framing("a chunk's line ends with LF without CR"));
         step.state = progress::failed;
       }
       return step;

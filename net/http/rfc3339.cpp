@@ -52,10 +52,9 @@ std::optional<unix_ms> parse_time(std::string_view text) {
       text[16] != ':') {
     return std::nullopt;
   }
-  using namespace std::chrono;
-  const year_month_day date{std::chrono::year(*year),
-                            std::chrono::month(static_cast<unsigned>(*month)),
-                            std::chrono::day(static_cast<unsigned>(*day))};
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
   // 60 is a leap second, which Unix time counts as the next one.
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   std::size_t at = 19;
@@ -71,7 +70,9 @@ std::optional<unix_ms> parse_time(std::string_view text) {
   }
   const auto zone = parse_zone(text.substr(at));
   if (!zone) return std::nullopt;
-  const auto days_ms = duration_cast<milliseconds>(sys_days(date).time_since_epoch()).count();
+  const auto days_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                           std::chrono::sys_days(date).time_since_epoch())
+                           .count();
   const unix_ms minutes = *hour * 60 + *minute - *zone;
   return days_ms + minutes * 60'000 + *second * 1'000 + fraction_ms;
 }
