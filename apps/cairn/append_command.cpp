@@ -128,7 +128,8 @@ int run_append(const append_options& options, const global_options& global) {
     return exit_failed;
   }
   append_session session(**client, source,
-                         {options.log, options.at_offset, options.unconditional, global.retry_s});
+                         {options.log, options.at_offset, options.unconditional, global.retry_s,
+                          retry_budget::k_first_pause});
   progress_bar bar(!global.quiet);
   const auto total_bytes = input.size_bytes();
   const auto outcome = session.run([&](const append_outcome& now) {

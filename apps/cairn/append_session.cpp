@@ -18,7 +18,7 @@ append_session::append_session(net::log_client& client, line_source& source,
     : client_(client),
       source_(source),
       settings_(std::move(settings)),
-      retries_(settings_.retry_s) {
+      retries_(settings_.retry_s, settings_.first_pause) {
   outcome_.next_line = source_.next_line();
 }
 

@@ -29,6 +29,7 @@ struct append_settings {
   /// session with outcome_unknown.
   bool unconditional = false;
   double retry_s = 0;
+  std::chrono::milliseconds first_pause = retry_budget::k_first_pause;
 };
 
 /// What a session has done, also when it failed.

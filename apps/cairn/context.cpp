@@ -78,18 +78,19 @@ bool retry_budget::wait(const net::client_failure& failure) {
   if (!failing_) {
     failing_ = true;
     deadline_ = now + to_ms(retry_s_);
-    pause_ = std::chrono::milliseconds(50);
+    pause_ = first_pause_;
   }
   if (retry_s_ <= 0 || now >= deadline_ || !failure.may_pass()) return false;
   auto pause = pause_;
   if (failure.refused) {
     pause = std::max(pause, std::chrono::milliseconds(failure.refused->retry_after_ms));
   }
-  pause_ = std::min(pause_ * 2, std::chrono::milliseconds(1000));
+  pause_ = std::min(pause_ * 2, first_pause_ * 20);
   const auto until = std::min(now + pause, deadline_);
-  while (std::chrono::steady_clock::now() < until) {
+  for (auto at = now; at < until; at = std::chrono::steady_clock::now()) {
     if (g_interrupted.load()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(
+        std::min<std::chrono::steady_clock::duration>(until - at, std::chrono::milliseconds(20)));
   }
   return true;
 }

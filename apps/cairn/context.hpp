@@ -56,13 +56,18 @@ int report_failure(const net::log_client& client, const error& why, const global
 /// after the first failure. Progress ends the count.
 class retry_budget {
 public:
-  explicit retry_budget(double retry_s) : retry_s_(retry_s) {}
+  /// The first pause; it doubles up to twenty times that.
+  static constexpr std::chrono::milliseconds k_first_pause{50};
+
+  explicit retry_budget(double retry_s, std::chrono::milliseconds first_pause = k_first_pause)
+      : retry_s_(retry_s), first_pause_(first_pause) {}
   /// False when the time is over, or the user has interrupted. Else sleeps and returns true.
   [[nodiscard]] bool wait(const net::client_failure& failure);
   void succeeded() { failing_ = false; }
 
 private:
   double retry_s_;
+  std::chrono::milliseconds first_pause_;
   bool failing_ = false;
   std::chrono::steady_clock::time_point deadline_;
   std::chrono::milliseconds pause_{0};

@@ -1,0 +1,76 @@
+#pragma once
+// A node as a client sees it, over a real socket: one log in memory, and misbehaviour on command.
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/http.hpp>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace cairn::testing {
+
+/// What happens to the next append. Each one is used once.
+enum class append_fault : std::uint8_t {
+  none,
+  drop_before,         ///< the connection closes, nothing is stored
+  drop_after,          ///< it is stored, then the connection closes without an answer
+  busy,                ///< 503 with outcome rejected
+  unknown_not_stored,  ///< 504, outcome unknown, and it was not stored
+  unknown_stored,      ///< 504, outcome unknown, though it was stored
+  other_writer,        ///< somebody else's record comes first
+  other_writer_drop,   ///< somebody else's record comes first, then the connection closes
+  too_large,           ///< 413 before the body has been read, and the connection closes
+};
+
+/// Serves one connection at a time on 127.0.0.1, port() says where.
+class fake_node {
+public:
+  fake_node();
+  ~fake_node();
+  fake_node(const fake_node&) = delete;
+  fake_node& operator=(const fake_node&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string url() const;
+
+  void add_fault(append_fault fault);
+  /// Values in the order of their offsets.
+  [[nodiscard]] std::vector<std::string> values();
+  void add_value(std::string value);
+  [[nodiscard]] int append_count();
+  [[nodiscard]] int connection_count() const { return connection_count_.load(); }
+  /// Ends the stream of the next event-stream request after so many events.
+  void end_streams_after(std::uint64_t count) { stream_count_ = count; }
+
+private:
+  using request = boost::beast::http::request<boost::beast::http::string_body>;
+  using response = boost::beast::http::response<boost::beast::http::string_body>;
+  using socket = boost::asio::ip::tcp::socket;
+
+  void serve();
+  void serve_connection(socket& client);
+  // False when the connection is to be closed without an answer.
+  bool answer(const request& asked, response& reply);
+  bool answer_append(const request& asked, response& reply);
+  void answer_read(const request& asked, response& reply);
+  void store(const std::string& body);
+
+  boost::asio::io_context io_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;
+  std::vector<std::string> values_;
+  std::deque<append_fault> faults_;
+  int append_count_ = 0;
+  std::atomic<int> connection_count_{0};
+  std::atomic<std::uint64_t> stream_count_{~std::uint64_t{0}};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace cairn::testing
