@@ -1,0 +1,206 @@
+// The same parts as a real node runs them: detached actors, ports on threads of their own, files on
+// a disk. What a test coordinator cannot show is here: races, and that nothing waits for ever.
+
+#include "apps/actor_backend.hpp"
+#include "storage/posix_env.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <atomic>
+#include <caf/all.hpp>
+#include <condition_variable>
+#include <doctest/doctest.h>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace cairn::testing {
+namespace {
+
+using std::chrono::seconds;
+
+/// A gateway thread's event loop with one source of events: the port.
+class port_loop {
+public:
+  explicit port_loop(net::backend& backend) : port_(backend.open_port([this] { wake(); })) {}
+
+  net::backend_port& port() { return *port_; }
+
+  /// Polls until `done` or ten seconds are over; says which.
+  template <class Done>
+  bool run_until(Done done) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(10);
+    while (true) {
+      port_->poll();
+      port_->flush();
+      if (done()) return true;
+      std::unique_lock lock(mutex_);
+      if (!woken_.wait_until(lock, deadline, [&] { return wakes_ > 0; })) return false;
+      wakes_ = 0;
+    }
+  }
+
+private:
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    ++wakes_;
+    woken_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  std::size_t wakes_ = 0;
+  std::unique_ptr<net::backend_port> port_;
+};
+
+struct real_node {
+  real_node() : system(settings) {
+    apps::node_actors_config config;
+    config.log.directory = directory.file("log");
+    config.log.node_id = "n1";
+    config.log.log.segment_bytes = 256 * k_kib_bytes;
+    config.log.log.prefill_bytes = 256 * k_kib_bytes;
+    auto started = apps::node_actors::start(system, *storage_env(), std::move(config), recovery);
+    CAIRN_CHECK(started.ok(), "{}", started.error().detail);
+    actors = std::move(*started);
+    backend = std::make_unique<apps::actor_backend>(*actors, apps::node_facts{});
+  }
+
+  static storage::env* storage_env() {
+    static const auto env = storage::make_posix_env();
+    return env.get();
+  }
+
+  temporary_directory directory;
+  storage::recovery_report recovery;
+  apps::actor_settings settings;
+  caf::actor_system system;
+  std::unique_ptr<apps::node_actors> actors;
+  std::unique_ptr<apps::actor_backend> backend;
+};
+
+net::append_request one_record(std::string_view text) {
+  net::append_request request;
+  request.log = "default";
+  request.batch = {.payload = shared_bytes::copy_of(as_byte_span(text)), .record_count = 1};
+  request.deadline = std::chrono::steady_clock::now() + seconds(30);
+  return request;
+}
+
+/// Keeps `in_flight` appends open until `total` are answered; returns the offsets.
+std::set<std::uint64_t> append_many(net::backend& backend, std::size_t total,
+                                    std::size_t in_flight) {
+  port_loop loop(backend);
+  std::set<std::uint64_t> offsets;
+  std::size_t asked = 0;
+  std::size_t answered = 0;
+  std::size_t failures = 0;
+  const std::string text(300, 'r');
+  const auto ask = [&](const auto& self) -> void {
+    if (asked == total) return;
+    ++asked;
+    loop.port().append(one_record(text), [&, self](net::outcome<net::append_receipt> outcome) {
+      ++answered;
+      if (auto* receipt = std::get_if<net::append_receipt>(&outcome)) {
+        offsets.insert(receipt->offset.value());
+      } else {
+        ++failures;
+      }
+      self(self);
+    });
+  };
+  for (std::size_t i = 0; i < in_flight; ++i)
+    ask(ask);
+  CHECK(loop.run_until([&] { return answered == total; }));
+  CHECK(failures == 0);
+  return offsets;
+}
+
+/// Follows the log from the start with waiting reads until `records` have come; counts gaps.
+void follow(net::backend& backend, std::uint64_t records) {
+  port_loop loop(backend);
+  std::uint64_t next = 0;
+  std::size_t failures = 0;
+  const auto ask = [&](const auto& self) -> void {
+    net::read_request request;
+    request.log = "default";
+    request.start = net::read_start::at_offset;
+    request.offset = record_offset{next};
+    request.wait = std::chrono::milliseconds(5'000);
+    request.max_records = 1'000;
+    loop.port().read(std::move(request), [&, self](net::outcome<net::read_reply> outcome) {
+      auto* reply = std::get_if<net::read_reply>(&outcome);
+      if (reply == nullptr) {
+        ++failures;
+        return;
+      }
+      for (const auto& frame : reply->frames) {
+        const auto end = frame.base_offset.value() + frame.record_count;
+        if (frame.base_offset.value() > next || end <= next) ++failures;
+        next = end;
+      }
+      if (next < records) self(self);
+    });
+  };
+  ask(ask);
+  CHECK(loop.run_until([&] { return next >= records || failures > 0; }));
+  CHECK(failures == 0);
+}
+
+TEST_CASE("threads: two writers and two followers see every record once, dense and in order") {
+  constexpr std::size_t k_each = 2'000;
+  real_node node;
+  std::set<std::uint64_t> first;
+  std::set<std::uint64_t> second;
+  {
+    std::vector<std::jthread> threads;
+    threads.emplace_back([&] { follow(*node.backend, 2 * k_each); });
+    threads.emplace_back([&] { follow(*node.backend, 2 * k_each); });
+    threads.emplace_back([&] { first = append_many(*node.backend, k_each, 32); });
+    threads.emplace_back([&] { second = append_many(*node.backend, k_each, 32); });
+  }
+  first.merge(second);
+  CHECK(second.empty());  // no offset was given twice
+  REQUIRE(first.size() == 2 * k_each);
+  CHECK(*first.begin() == 0);
+  CHECK(*first.rbegin() == 2 * k_each - 1);
+  CHECK(node.actors->stop(seconds(5)).ok());
+}
+
+TEST_CASE("threads: a node that stops under load answers every append exactly once") {
+  real_node node;
+  port_loop loop(*node.backend);
+  std::vector<int> calls(500, 0);
+  std::size_t answered = 0;
+  std::size_t stored = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    loop.port().append(one_record("x"), [&, i](net::outcome<net::append_receipt> outcome) {
+      ++calls[i];
+      ++answered;
+      stored += std::holds_alternative<net::append_receipt>(outcome) ? 1 : 0;
+    });
+    loop.port().flush();
+  }
+  std::jthread stopper([&] { CHECK(node.actors->stop(seconds(5)).ok()); });
+  CHECK(loop.run_until([&] { return answered == calls.size(); }));
+  for (const auto count : calls)
+    CHECK(count == 1);
+  CHECK(stored == node.backend->next_offset("default")->value());
+}
+
+TEST_CASE("threads: ports come and go while others work") {
+  real_node node;
+  std::jthread writer([&] { append_many(*node.backend, 1'000, 8); });
+  for (int i = 0; i < 50; ++i) {
+    port_loop loop(*node.backend);
+    std::size_t listed = 0;
+    loop.port().describe_actors(0, [&](net::outcome<std::vector<net::actor_description>> outcome) {
+      if (auto* actors = std::get_if<1>(&outcome); actors != nullptr) return;
+      listed = std::get<0>(outcome).size();
+    });
+    loop.port().append(one_record("and forget"), [](net::outcome<net::append_receipt>) {});
+    CHECK(loop.run_until([&] { return listed > 0; }));
+  }
+}
+
+}  // namespace
+}  // namespace cairn::testing
