@@ -1,5 +1,5 @@
 #pragma once
-// The contract of api.md as calls: what the CLI, tests and tools say to a node.
+// The HTTP API (net/openapi.json) as calls: what the CLI, tests and tools say to a node.
 
 #include "net/client/http_client.hpp"
 #include "storage/base/result.hpp"

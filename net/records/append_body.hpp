@@ -1,6 +1,6 @@
 #pragma once
-// From the body of an append to an encoded batch: what api.md's table "Append" says, with every
-// line of its "What bad input gets" that is about a body.
+// From the body of an append to an encoded batch: every content type of the HTTP API, and an answer
+// for every body that is not what it claims to be.
 
 #include "net/backend.hpp"
 #include "proto/record_codec.hpp"

@@ -10,7 +10,7 @@
 
 namespace cairn::net {
 
-/// Writes records as the objects of api.md, on one line each:
+/// Writes records as the objects of the HTTP API, on one line each:
 ///
 ///   {"offset":7,"timestamp":"2026-11-22T21:14:00.123Z","key":"k","headers":{"a":"b"},"value":{"x":1}}
 ///
