@@ -133,7 +133,8 @@ int run_append(const append_options& options, const global_options& global) {
   progress_bar bar(!global.quiet);
   const auto total_bytes = input.size_bytes();
   const auto outcome = session.run([&](const append_outcome& now) {
-    bar.update({now.stored_count + now.found_count, now.stored_bytes, total_bytes});
+    bar.update(
+        {now.stored_count + now.found_count, now.stored_bytes + now.found_bytes, total_bytes});
   });
   const auto elapsed_s = bar.elapsed_s();
   bar.clear();

@@ -107,7 +107,11 @@ bool append_session::skip_what_is_there() {
                   exit_failed);
     }
     // From here on the log ends: everything else is new.
-    if (current_->line_count > 0) settings_.at_offset.reset();
+    if (current_->line_count > 0) {
+      settings_.at_offset.reset();
+    } else {
+      outcome_.found_bytes += current_->input_bytes;
+    }
     return true;
   }
   return true;

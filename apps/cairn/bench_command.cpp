@@ -89,8 +89,10 @@ void print_table(const bench_options& options, const load_report& report) {
   const auto rates = figures_of(options, report);
   const auto& latency = report.latencies;
   const auto us = [](std::uint64_t ns) { return static_cast<double>(ns) / 1000; };
-  fmt::print("{} x {} records of {} B, {} connections, {:.1f} s\n", options.mode, options.batch,
-             options.size_bytes, options.connections, report.elapsed_s);
+  const auto size =
+      options.mode == "append" ? fmt::format(" of {} B", options.size_bytes) : std::string();
+  fmt::print("{} of {} records{} a request, {} connections, {:.1f} s\n", options.mode,
+             options.batch, size, options.connections, report.elapsed_s);
   fmt::print("  requests/s  {:>12.0f}\n  records/s   {:>12.0f}\n  MB/s        {:>12.1f}\n",
              rates.requests_per_s, rates.records_per_s, rates.megabytes_per_s);
   fmt::print("  latency us  p50 {:.0f}  p90 {:.0f}  p99 {:.0f}  p99.9 {:.0f}  max {:.0f}\n",
@@ -145,6 +147,7 @@ int run_bench(const bench_options& options, const global_options& global) {
   load_options load;
   // The address that answered, of several.
   load.server = net::parse_servers((*client)->http().connected_to())->front();
+  (*client)->http().close();
   load.connection_count = options.connections;
   load.warm_up = to_ms(options.warm_up_s);
   load.duration = to_ms(options.duration_s);

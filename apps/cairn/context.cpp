@@ -104,7 +104,7 @@ void output::write(std::string_view text) {
 void output::flush() {
   std::string_view rest = buffer_;
   while (!rest.empty()) {
-    const auto written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    const auto written = ::write(descriptor_, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       // SIGPIPE ends the process before this, unless it is ignored by whoever started it.

@@ -73,10 +73,11 @@ private:
   std::chrono::milliseconds pause_{0};
 };
 
-/// Writes to stdout in large pieces. Ends the process quietly when the reader has gone.
+/// Writes to a descriptor, stdout as a rule, in large pieces. Ends the process quietly when the
+/// reader has gone.
 class output {
 public:
-  output() = default;
+  explicit output(int descriptor = 1) : descriptor_(descriptor) {}
   ~output() { flush(); }
   output(const output&) = delete;
   output& operator=(const output&) = delete;
@@ -84,6 +85,7 @@ public:
   void flush();
 
 private:
+  int descriptor_;
   std::string buffer_;
 };
 

@@ -1,0 +1,183 @@
+// The program itself: what it prints and how it exits.
+#include "apps/cairn/context.hpp"
+#include "tests/support/temporary_directory.hpp"
+#include "tests/unit/cli/fake_node.hpp"
+
+#include <array>
+#include <cstdio>
+#include <doctest/doctest.h>
+#include <fstream>
+#include <string>
+#include <sys/wait.h>
+
+using namespace cairn;
+using namespace cairn::cli;
+using cairn::testing::append_fault;
+using cairn::testing::fake_node;
+
+namespace {
+
+struct finished {
+  int code = -1;
+  std::string text;  // stdout and stderr
+};
+
+// Runs a shell command in which `cairn` is the program under test.
+finished run(const std::string& command) {
+  const auto line = "cairn() { '" CAIRN_BIN_DIR "/cairn' \"$@\"; }; { " + command + " ; } 2>&1";
+  FILE* pipe = ::popen(line.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  finished done;
+  std::array<char, 4096> chunk{};
+  while (const auto got = std::fread(chunk.data(), 1, chunk.size(), pipe)) {
+    done.text.append(chunk.data(), got);
+  }
+  const int status = ::pclose(pipe);
+  done.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return done;
+}
+
+bool says(const finished& done, std::string_view text) {
+  return done.text.find(text) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("cairn: every command has help with an example and exits with 0") {
+  CHECK(says(run("cairn --help"), "Exit codes: 0 done; 1 failed"));
+  for (const std::string command : {"append", "read", "tail", "logs describe", "verify", "bench"}) {
+    const auto help = run("cairn " + command + " --help");
+    CHECK(help.code == exit_ok);
+    CHECK_MESSAGE(says(help, "Example"), command);
+  }
+}
+
+TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
+  struct row {
+    std::string command;
+    std::string_view reason;
+  };
+  for (const auto& [command, reason] : {
+           row{"cairn", "subcommand"},
+           row{"cairn frobnicate", "there is no command \"frobnicate\""},
+           row{"cairn read --frobnicate", "--frobnicate"},
+           row{"cairn read --limit x", "--limit"},
+           row{"cairn read --from x", "--from x: expected an offset, earliest or latest"},
+           row{"cairn read --from 1 --from-time 2", "--from"},
+           row{"cairn read --format xml", "xml"},
+           row{"cairn -s https://x read", "server \"https://x\": https is not supported yet"},
+           row{"CAIRN_SERVER=a:b cairn read", "\"b\" is no port"},
+           row{"cairn append --at 1 --unconditional", "--unconditional"},
+           row{"cairn tail -f --format json", "--format json needs an end"},
+           row{"cairn verify", "DIR"},
+           row{"cairn verify /nonexistent-directory", "/nonexistent-directory"},
+       }) {
+    const auto done = run(command);
+    CHECK_MESSAGE(done.code == exit_usage, command, ": ", done.text);
+    CHECK_MESSAGE(says(done, reason), command, ": ", done.text);
+  }
+}
+
+TEST_CASE("cairn: without a node it exits with 3 and says what to do") {
+  std::string url;
+  {
+    const fake_node gone;
+    url = gone.url();
+  }
+  for (const std::string command :
+       {"append /dev/null", "read", "tail", "tail -f", "logs list", "logs describe", "bench"}) {
+    const auto done = run("cairn -s " + url + " " + command);
+    CHECK_MESSAGE(done.code == exit_unreachable, command);
+    CHECK(says(done, "Is a node running there?"));
+  }
+}
+
+TEST_CASE("cairn append and read: what goes in comes out") {
+  fake_node node;
+  const auto server = "cairn -s " + node.url() + " ";
+  const auto stored = run("printf '{\"a\":1}\\n[2]\\n' | " + server + "append --json -q");
+  CHECK(stored.code == exit_ok);
+  CHECK(says(stored,
+             "{\"log\":\"default\",\"stored\":2,\"already_there\":0,\"unknown\":0,"
+             "\"first_offset\":0,\"next_offset\":2,\"next_line\":3,"));
+  CHECK(run("printf 'plain \"text\"' | " + server + "append --format text -q").code == exit_ok);
+  const auto raw = run(server + "read --format raw");
+  CHECK(raw.code == exit_ok);
+  CHECK(raw.text == "{\"a\":1}\n[2]\n\"plain \\\"text\\\"\"\n");
+  CHECK(run(server + "read --from 2 --format text").text == "plain \"text\"\n");
+  CHECK(run(server + "read --from 1 --limit 1 --format raw").text == "[2]\n");
+  CHECK(run(server + "tail -n 2 --format raw").text == "[2]\n\"plain \\\"text\\\"\"\n");
+  CHECK(says(run(server + "logs describe"), "next offset     3"));
+  const auto beyond = run(server + "read --from 9");
+  CHECK(beyond.code == exit_failed);
+  CHECK(says(beyond, "offset-not-written, the log holds 0 to 3"));
+}
+
+TEST_CASE("cairn read: a reader that goes away ends it quietly") {
+  fake_node node;
+  for (int i = 0; i < 5000; ++i)
+    node.add_value("\"" + std::string(200, 'x') + "\"");
+  CHECK(run("cairn -q -s " + node.url() + " read --format raw | head -n 1").text ==
+        "\"" + std::string(200, 'x') + "\"\n");
+}
+
+TEST_CASE("cairn tail -f: goes on with what comes, over a stream that ended") {
+  fake_node node;
+  for (int i = 0; i < 9; ++i)
+    node.add_value(std::to_string(i));
+  node.end_streams_after(2);
+  const auto tail =
+      run("cairn -s " + node.url() + " tail -f --retry 30 --from 0 --format raw | head -n 5");
+  CHECK(tail.text == "0\n1\n2\n3\n4\n");
+}
+
+TEST_CASE("cairn append: a bad line is named, what is before it is stored") {
+  fake_node node;
+  const auto done = run("printf '1\\n2\\n{bad}\\n4\\n' | cairn -s " + node.url() + " append");
+  CHECK(done.code == exit_failed);
+  CHECK(says(done, "standard input, line 3: is not JSON"));
+  CHECK(says(done, "Every line before line 3 is stored."));
+  CHECK(node.values() == std::vector<std::string>{"1", "2"});
+}
+
+TEST_CASE("cairn append: an outcome that stays unknown exits with 4 and tells how to go on") {
+  fake_node node;
+  node.add_fault(append_fault::unknown_stored);
+  node.add_fault(append_fault::unknown_not_stored);
+  const auto done = run("printf '1\\n2\\n' | cairn -s " + node.url() + " append");
+  CHECK(done.code == exit_unknown);
+  CHECK(says(done, "Lines 1 to 2 may or may not be stored."));
+  CHECK(says(done, "cairn append --log default --at 0 --from-line 1 -"));
+}
+
+TEST_CASE("cairn append: a file that cannot be read is named") {
+  const auto missing = run("cairn append /nonexistent/file");
+  CHECK(missing.code == exit_failed);
+  CHECK(says(missing, "/nonexistent/file: No such file or directory"));
+  CHECK(says(run("cairn append /"), "/: is a directory"));
+}
+
+TEST_CASE("cairn bench: measures, and fails when requests do") {
+  fake_node node;
+  const auto bench = "cairn -s " + node.url() + " bench append -c 1 -d 0.1 --warm-up 0 ";
+  const auto good = run(bench + "--batch 3 -o json");
+  CHECK(good.code == exit_ok);
+  CHECK(says(good, "\"failed\":{},\"broken_connections\":0"));
+  CHECK(node.values().size() % 3 == 0);
+  CHECK(node.values().size() > 3);
+  node.add_fault(append_fault::busy);
+  node.add_fault(append_fault::drop_after);
+  const auto bad = run(bench);
+  CHECK(bad.code == exit_failed);
+  CHECK(says(bad, "FAILED with 503: 1 requests"));
+  CHECK(says(bad, "BROKEN connections: 1"));
+}
+
+TEST_CASE("cairn verify: garbage where a segment should be is damage") {
+  const testing::temporary_directory directory;
+  CHECK(run("cairn verify " + directory.path()).code == exit_usage);
+  std::ofstream(directory.path() + "/00000000000000000000.store") << std::string(10'000, 'x');
+  const auto damaged = run("cairn verify " + directory.path());
+  CHECK(damaged.code == exit_failed);
+  CHECK(says(damaged, "00000000000000000000.store"));
+}
