@@ -236,6 +236,16 @@ TEST_CASE("batch_reader: skips fields that it does not know, and reads an unknow
   CHECK(reader.ok());
 }
 
+TEST_CASE("batch_encoder: writes the example of docs/formats/record.md") {
+  const std::vector<plain_record> records{{"hi", "k", {{"a", "b"}}, value_kind::text, ""},
+                                          {"7", std::nullopt, {}, value_kind::json, ""}};
+  CHECK(encode(records) ==
+        "\x0a\x11\x0a\x02hi\x12\x01k\x1a\x06\x0a\x01"
+        "a\x12\x01"
+        "b\x20\x01\x0a\x03\x0a\x01"
+        "7");
+}
+
 TEST_CASE("batch_encoder: can be used again after finish, and its overhead bound holds") {
   batch_encoder encoder;
   const std::string value(70'000, 'x');
