@@ -1,5 +1,5 @@
 #pragma once
-// A node in memory for tests of the gateway: appends and reads work as at a real one, and a test can
+// A node in memory for gateway tests: appends and reads work as at a real one, and a test can
 // hold answers back, make requests fail and see what was asked.
 
 #include "net/backend.hpp"

@@ -1,6 +1,6 @@
 #pragma once
-// A disk, a clock and a source of randomness in memory that fail on command, as real ones were seen to
-// fail. Whatever happens follows from the seed and the calls.
+// A disk, a clock and a source of randomness in memory that fail on command, as real ones were
+// seen to fail. Whatever happens follows from the seed and the calls.
 //
 //   sim_env env(seed);
 //   auto log = segmented_log::open(env, "/log", ...);
