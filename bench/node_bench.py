@@ -102,7 +102,8 @@ def start_node(bin_dir, data_dir):
 
 def load(server, connections, seconds, arguments):
     """One run of wrk. Its figures, and the server's processor time for each request."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s", "-s", HERE / "node_bench.lua",
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s",
+               "-s", HERE / "node_bench.lua",
                server.url("/"), "--", *map(str, arguments)]
     before = server.cpu_seconds()
     output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
@@ -179,7 +180,8 @@ def measure_single(bare, node, work, options, results):
         name = f"POST 100 B, {connections} conn"
         results.add(f"{name}: bare", medians(on_bare, "per_s"), "requests/s")
         results.add(f"{name}: cairnd", medians(on_node, "per_s"), "requests/s")
-        results.add(f"{name}: cairnd / bare", statistics.median(n["per_s"] / b["per_s"] for n, b in zip(on_node, on_bare)),
+        results.add(f"{name}: cairnd / bare",
+                        statistics.median(n["per_s"] / b["per_s"] for n, b in zip(on_node, on_bare)),
                     "", at_least=0.6 if connections == 256 else None)
         results.add(f"{name}: cairnd median", medians(on_node, "p50_us"), "us")
         results.add(f"{name}: cairnd 99 %", medians(on_node, "p99_us"), "us")
@@ -187,7 +189,8 @@ def measure_single(bare, node, work, options, results):
         results.add(f"{name}: processor time, bare", medians(on_bare, "cpu_us"), "us/request")
         if connections == 1:
             results.add(f"{name}: fdatasync median", statistics.median(disk), "us")
-            results.add(f"{name}: cairnd median - fdatasync", medians(on_node, "p50_us") - statistics.median(disk), "us",
+            results.add(f"{name}: cairnd median - fdatasync",
+                        medians(on_node, "p50_us") - statistics.median(disk), "us",
                         at_most=150)
 
 
@@ -233,7 +236,8 @@ def measure_reads(node, work, options, results):
         arguments = ["GET", path, "application/x-ndjson", "-", low, high]
         runs = [load(node, connections, options.seconds, arguments) for _ in range(options.rounds)]
         name = f"NDJSON read, {len(answer)} x {RECORD_BYTES} B, {connections} conn"
-        results.add(name, medians(runs, "per_s") * len(answer), "records/s", at_least=500000 if connections == 4 else None)
+        results.add(name, medians(runs, "per_s") * len(answer), "records/s",
+                    at_least=500000 if connections == 4 else None)
         results.add(name + ", bytes of answers", statistics.median(r["bytes"] / r["micros"] for r in runs), "MB/s")
     for connections in (1, 64):
         arguments = ["GET", f"{RECORDS}/%d", "application/json", "-", low, end - 1]
