@@ -139,7 +139,9 @@ void measure_sustained_appends(env& env, const scratch_dir& scratch, const stora
     // At 4 KiB a default segment lasts longer than anybody wants to wait.
     if (c.batch_bytes < 64 * k_kib_bytes)
       config.segment_bytes = config.prefill_bytes = 4 * k_mib_bytes;
-    if (options.smoke) config.segment_bytes = config.prefill_bytes = 2 * k_mib_bytes;
+    if (options.smoke) {
+      config.segment_bytes = config.prefill_bytes = std::max(2 * c.batch_bytes, 64 * k_kib_bytes);
+    }
     const std::uint64_t round_bytes = 5 * config.segment_bytes;
     const std::size_t appends = round_bytes / c.batch_bytes;
     const auto payload = noise(c.batch_bytes);
