@@ -4,18 +4,17 @@
 local method, path, low, high
 
 function init(args)
-  local headers = {}
   method, path, low, high = args[1], args[2], tonumber(args[5]), tonumber(args[6])
   local body
   if method == "POST" then
-    headers["Content-Type"] = args[3]
+    wrk.headers["Content-Type"] = args[3]
     local file = assert(io.open(args[4], "rb"))
     body = file:read("*a")
     file:close()
   else
-    headers["Accept"] = args[3]
+    wrk.headers["Accept"] = args[3]
   end
-  wrk.method, wrk.headers, wrk.body = method, headers, body
+  wrk.method, wrk.body = method, body
   if not low then
     local text = wrk.format(method, path)
     request = function() return text end

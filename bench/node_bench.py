@@ -81,8 +81,8 @@ def start_node(bin_dir, data_dir):
 
     def find_port(_):
         try:
-            return json.loads(ports.read_text())["http"]
-        except (OSError, ValueError, KeyError):
+            return int(json.loads(ports.read_text())["http"].rsplit(":", 1)[1])
+        except (OSError, ValueError, KeyError, IndexError):
             return None
 
     command = [bin_dir / "cairnd", "--node-id", "n1", "--data-dir", data_dir]
