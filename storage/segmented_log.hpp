@@ -46,7 +46,7 @@ struct log_config {
   std::uint64_t prefill_bytes = 64 * k_mib_bytes;
   /// How many sealed segments stay open for readers (two descriptors each).
   std::uint32_t open_segments_max = 64;
-  /// Trimmed segments that are kept for recycling.
+  /// Store files that are kept ready for use, and one more that has been trimmed; 0: none.
   std::uint32_t spare_segments_max = 1;
   /// Which log this is: a store file of another one is refused. Kept in every file header.
   std::uint64_t log_id = 0;

@@ -14,6 +14,9 @@ namespace {
 // Spares are a luxury: none is made when the disk has less room than this many of them.
 constexpr std::uint64_t k_free_spares_min = 8;
 constexpr std::size_t k_zeros_bytes = 256 * k_kib_bytes;
+// Synced in pieces of this size: a whole file's zeros at once would keep the disk from the log's
+// own syncs for tens of milliseconds.
+constexpr std::uint64_t k_fill_step_bytes = 2 * k_mib_bytes;
 const std::vector<std::byte> k_zeros(k_zeros_bytes);
 }  // namespace
 
@@ -27,6 +30,23 @@ status fill_with_zeros(file& target, std::uint64_t position, std::uint64_t size_
   }
   return {};
 }
+
+namespace {
+
+/// Fills a new file with zeros and makes it durable under its own name.
+status make_spare_file(env& env, const std::string& path, std::uint64_t fill_bytes) {
+  auto made = env.open(path, open_mode::create);
+  if (!made) return made.error();
+  if (auto s = (*made)->allocate(0, fill_bytes); !s) return s;
+  for (std::uint64_t at = 0; at < fill_bytes; at += k_fill_step_bytes) {
+    const std::uint64_t count = std::min(k_fill_step_bytes, fill_bytes - at);
+    if (auto s = fill_with_zeros(**made, at, count); !s) return s;
+    if (auto s = (*made)->sync_data(); !s) return s;
+  }
+  return {};
+}
+
+}  // namespace
 
 spare_segments::spare_segments(env& env, std::string directory, std::uint64_t fill_bytes,
                                std::size_t spares_max)
@@ -48,12 +68,15 @@ void spare_segments::adopt(const std::string& name, std::uint64_t size_bytes) {
   const std::string path = join_path(directory_, name);
   // A file of another size was made under another configuration. Its content is unknown: it counts
   // as recycled.
-  if (spares_.size() < spares_max_ && size_bytes >= fill_bytes_ / 2 &&
-      size_bytes <= fill_bytes_ * 2) {
+  if (room_for_recycled() && size_bytes >= fill_bytes_ / 2 && size_bytes <= fill_bytes_ * 2) {
     spares_.push_back({path, size_bytes, true});
   } else {
     static_cast<void>(env_.remove(path));
   }
+}
+
+bool spare_segments::room_for_recycled() const {
+  return spares_max_ > 0 && spares_.size() <= spares_max_;
 }
 
 std::optional<spare_segments::spare> spare_segments::take() {
@@ -81,10 +104,7 @@ void spare_segments::prepare_one() {
   const auto room = env_.free_bytes(directory_);
   if (!room || *room < k_free_spares_min * fill_bytes_) return;
   const std::string fresh = path + std::string(k_temporary_suffix);
-  auto made = env_.open(fresh, open_mode::create);
-  if (!made) return;
-  const bool usable = (*made)->allocate(0, fill_bytes_).ok() &&
-                      fill_with_zeros(**made, 0, fill_bytes_).ok() && (*made)->sync_data().ok() &&
+  const bool usable = make_spare_file(env_, fresh, fill_bytes_).ok() &&
                       env_.rename(fresh, path).ok() && env_.sync_directory(directory_).ok();
   if (!usable) {
     static_cast<void>(env_.remove(fresh));
@@ -97,7 +117,7 @@ void spare_segments::prepare_one() {
 bool spare_segments::recycle(const std::string& store_path, std::uint64_t size_bytes) {
   if (size_bytes < fill_bytes_ / 2 || size_bytes > fill_bytes_ * 2) return false;
   const std::lock_guard lock(mutex_);
-  if (spares_.size() >= spares_max_) return false;
+  if (!room_for_recycled()) return false;
   std::string path = next_path();
   if (!env_.rename(store_path, path).ok()) return false;
   spares_.push_back({std::move(path), size_bytes, true});

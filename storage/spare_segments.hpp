@@ -44,6 +44,9 @@ public:
 
 private:
   std::string next_path();
+  /// One more than is made ahead: it costs nothing to make, and with it a log that is trimmed as it
+  /// grows fills no file with zeros at all. @pre mutex_ is held.
+  [[nodiscard]] bool room_for_recycled() const;
 
   env& env_;
   const std::string directory_;
