@@ -85,8 +85,11 @@ void log_state::commit_group() {
   answer(batches, plan);
   wake_waiting();
   // What follows is not on any client's way.
+  if (refresh_segments()) {
+    writer_->apply_retention();
+    refresh_segments();
+  }
   fence_if_needed();
-  refresh_segments();
   start_chores();
 }
 
@@ -163,12 +166,13 @@ void log_state::fence_if_needed() {
 
 // --- segments ------------------------------------------------------------------------------------
 
-void log_state::refresh_segments() {
+bool log_state::refresh_segments() {
   const auto& log = writer_->log();
   if (log.segment_count() == segments_.size() &&
       (segments_.empty() || log.active_base_offset() == segments_.rbegin()->first)) {
-    return;
+    return false;
   }
+  bool rolled = false;
   const auto now = log.segments();
   std::vector<record_offset> gone;
   for (const auto& [base, segment] : segments_) {
@@ -183,6 +187,7 @@ void log_state::refresh_segments() {
     const auto known = segments_.find(segment.base_offset);
     if (known == segments_.end()) {
       start_segment(segment, 0);
+      rolled = true;
     } else if (&segment != &now.back() && !known->second.sealed) {
       known->second.sealed = true;
       self_->send(known->second.actor, segment_sealed{.next_offset = segment.next_offset,
@@ -190,6 +195,7 @@ void log_state::refresh_segments() {
     }
   }
   writer_->gate().segment_count.store(segments_.size(), std::memory_order_relaxed);
+  return rolled;
 }
 
 void log_state::start_segment(const storage::segment_summary& segment, std::uint64_t restarts) {

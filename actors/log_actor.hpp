@@ -58,7 +58,8 @@ private:
   void fence_if_needed();
 
   // Segments.
-  void refresh_segments();
+  /// Makes the children match the log's segments. True when a new segment has begun.
+  bool refresh_segments();
   void start_segment(const storage::segment_summary& segment, std::uint64_t restarts);
   void stop_segment(record_offset base_offset);
   void segment_down(const caf::down_msg& down);

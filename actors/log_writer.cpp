@@ -109,7 +109,9 @@ void log_writer::refuse(append_plan& plan, const error& cause) {
         config_.name, plan.accepted(), cause.detail);
     gate_->set_disk_full(true);
   }
-  plan.fail(cause.code, cause.detail, log_->next_offset());
+  // Whatever else storage refuses, no client could have known better.
+  const auto code = cause.code == errc::disk_full ? errc::disk_full : errc::internal;
+  plan.fail(code, cause.detail, log_->next_offset());
 }
 
 void log_writer::fence(const char* attempted, const error& cause) {

@@ -170,17 +170,13 @@ TEST_CASE("describe: an actor that does not answer is listed as busy after a sec
   CHECK(busy == 1);
 }
 
-TEST_CASE("retention: old segments go, and their actors with them") {
+TEST_CASE("retention: by size, old segments go at the next roll, and their actors with them") {
   actors::retention_config keep;
   keep.bytes = 128 * k_kib_bytes;
   backend_world world({}, backend_world::small_log(), keep);
   for (int i = 0; i < 400; ++i)
-    world.append_now(whole_kib());
-  const auto before = world.node->directory()->size();
-  REQUIRE(before >= 5);
-  world.scheduler().advance_time(std::chrono::seconds(31));
-  world.run();
-  CHECK(world.node->directory()->size() < before);
+    world.append_now(whole_kib());  // 7 segments of 64 KiB
+  CHECK(world.node->directory()->size() <= 3);
   read_answer got;
   world.read(got, 0);
   world.run();
@@ -189,6 +185,20 @@ TEST_CASE("retention: old segments go, and their actors with them") {
   for (const auto& actor : world.describe())
     segments += actor.kind == "segment" ? 1 : 0;
   CHECK(segments == world.node->directory()->size());
+}
+
+TEST_CASE("retention: by age, old segments go without an append") {
+  actors::retention_config keep;
+  keep.ms = 60'000;
+  backend_world world({}, backend_world::small_log(), keep);
+  for (int i = 0; i < 200; ++i)
+    world.append_now(whole_kib());
+  REQUIRE(world.node->directory()->size() >= 3);
+  world.env.advance_ms(61'000);
+  world.scheduler().advance_time(std::chrono::seconds(31));
+  world.run();
+  CHECK(world.node->directory()->size() == 1);
+  CHECK(world.backend->next_offset("default") == record_offset{200});
 }
 
 TEST_CASE("retention: a segment is rolled by age") {
