@@ -177,7 +177,13 @@ append_session::attempt append_session::on_failure(const error& why) {
   }
   const bool repeatable = !settings_.unconditional || !may_be_stored_;
   if (repeatable && retries_.wait(failure)) return attempt::again;
-  fail_call(why);
+  // The node counts lines within the batch.
+  const bool names_lines = why.code == errc::invalid_argument || why.code == errc::too_large;
+  fail_call(names_lines
+                ? error{why.code,
+                        fmt::format("batch of lines {} to {}: {}", current_->first_line,
+                                    current_->first_line + current_->line_count - 1, why.detail)}
+                : why);
   if (may_be_stored_) {
     outcome_.unknown_count = current_->line_count;
     outcome_.code = exit_unknown;

@@ -35,7 +35,8 @@ struct server_address {
 struct client_options {
   std::vector<server_address> servers;  ///< tried in turn until one can be connected to
   std::chrono::milliseconds connect_timeout{3000};
-  std::chrono::milliseconds request_timeout{30'000};  ///< between two bytes of progress
+  /// For one step: sending a request, waiting for the head of an answer, for a piece of its body.
+  std::chrono::milliseconds request_timeout{30'000};
   std::uint64_t max_answer_bytes = 64 * k_mib_bytes;
   /// When it turns true the call that waits ends within 100 ms. May be null.
   const std::atomic<bool>* interrupted = nullptr;

@@ -230,6 +230,18 @@ TEST_CASE("append session: --at stops where the log holds something else, or not
   CHECK(beyond(node, settings).failure->detail == "--at 9: the log default holds 0 to 4");
 }
 
+TEST_CASE("append session: a batch that the node refuses is named by its lines") {
+  fake_node node;
+  node.add_fault(append_fault::none);
+  node.add_fault(append_fault::too_large);
+  run lines(30);
+  const auto outcome = lines(node, with_retry());
+  CHECK(outcome.code == exit_failed);
+  CHECK(outcome.failure->detail.find("batch of lines 11 to 20: as told") == 0);
+  CHECK(outcome.stored_count == 10);
+  CHECK(outcome.unknown_count == 0);
+}
+
 TEST_CASE("append session: without a node nothing is stored and nothing is unknown") {
   std::uint64_t port = 0;
   {
