@@ -29,6 +29,7 @@ constexpr std::uint32_t k_record_content_type_tag = length_tag(5);
 constexpr std::uint32_t k_header_name_tag = length_tag(1);
 constexpr std::uint32_t k_header_value_tag = length_tag(2);
 constexpr std::size_t k_tag_bytes = 1;
+constexpr int k_tag_bytes_max = 5;
 
 constexpr std::size_t k_message_bytes_max = std::numeric_limits<std::int32_t>::max();
 
@@ -84,8 +85,13 @@ public:
   explicit field_reader(byte_span bytes)
       : in_(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size())) {}
 
-  // The next tag, or 0 at the end and for a tag that no encoder makes.
-  std::uint32_t tag() { return in_.ReadTag(); }
+  // The next tag, or 0 at the end and for a tag that no encoder makes: ReadTag takes up to ten
+  // bytes, the generated classes five.
+  std::uint32_t tag() {
+    const int before = in_.CurrentPosition();
+    const auto read = in_.ReadTag();
+    return in_.CurrentPosition() - before > k_tag_bytes_max ? 0 : read;
+  }
 
   bool block(byte_span& out) {
     int size = 0;

@@ -1,10 +1,10 @@
 #include "net/records/append_body.hpp"
 
+#include "net/records/ascii.hpp"
 #include "net/records/json_text.hpp"
 #include "net/records/record_limits.hpp"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <cstring>
 #include <simdjson.h>
 
@@ -42,7 +42,7 @@ status check_headers(std::span<const proto::header_view> headers) {
                                name)};
     }
     for (std::size_t j = 0; j < i; ++j) {
-      if (boost::beast::iequals(headers[j].name, name)) {
+      if (same_but_for_case(headers[j].name, name)) {
         return error{errc::invalid_argument, fmt::format("header \"{}\" comes twice", name)};
       }
     }

@@ -1,15 +1,13 @@
 #include "net/records/append_body.hpp"
+#include "net/records/ascii.hpp"
 
 #include <algorithm>
 #include <array>
-#include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
 
 namespace cairn::net {
 
 namespace {
-
-using boost::beast::iequals;
 
 struct known_type {
   std::string_view name;
@@ -74,11 +72,11 @@ content_class apply_charset(content_class found, std::string_view parameters) {
     if (!take_parameter(parameters, name, value)) {
       return refuse(fmt::format("the content type has a malformed parameter: \"{}\"", parameters));
     }
-    if (!iequals(name, "charset") || found.format == body_format::bytes) continue;
+    if (!same_but_for_case(name, "charset") || found.format == body_format::bytes) continue;
     if (seen) return refuse("the content type has two charsets");
     seen = true;
-    found.must_be_ascii = iequals(value, "us-ascii");
-    if (!iequals(value, "utf-8") && !found.must_be_ascii) {
+    found.must_be_ascii = same_but_for_case(value, "us-ascii");
+    if (!same_but_for_case(value, "utf-8") && !found.must_be_ascii) {
       return refuse(fmt::format("charset \"{}\"; understood are utf-8 and us-ascii", value));
     }
   }
@@ -96,8 +94,9 @@ content_class classify_content_type(std::string_view content_type) {
   }
   const auto semicolon = sent.find(';');
   const auto name = trim(sent.substr(0, semicolon));
-  const auto known = std::find_if(k_known_types.begin(), k_known_types.end(),
-                                  [&](const known_type& type) { return iequals(type.name, name); });
+  const auto known =
+      std::find_if(k_known_types.begin(), k_known_types.end(),
+                   [&](const known_type& type) { return same_but_for_case(type.name, name); });
   if (known == k_known_types.end()) {
     return refuse(fmt::format("Content-Type \"{}\"; {}", name, k_understood));
   }
