@@ -35,7 +35,8 @@ void sim_directory::rename(const std::string& name, sim_directory& to, const std
 }
 
 void sim_directory::sync() {
-  durable_ = cached_;
+  for (const auto& change : pending_)
+    apply(change);
   pending_.clear();
 }
 

@@ -47,7 +47,14 @@ sparse_image::page& sparse_image::writable(std::uint64_t number) {
 }
 
 void sparse_image::write(std::uint64_t position, byte_span bytes) {
+  static const page k_zeros{};
   for_each_page(position, bytes.size(), [&](auto number, auto in_page, auto done, auto step) {
+    // Zeros take no memory: files that are filled ahead of use are mostly zeros.
+    if (std::memcmp(bytes.data() + done, k_zeros.data(), step) == 0 &&
+        (step == k_sim_page_bytes || !pages_.contains(number))) {
+      pages_.erase(number);
+      return;
+    }
     std::memcpy(writable(number).data() + in_page, bytes.data() + done, step);
   });
 }
@@ -143,17 +150,17 @@ std::size_t sim_inode::read(std::uint64_t position, mutable_byte_span to) {
   return count;
 }
 
-void sim_inode::write(std::uint64_t position, byte_span bytes) {
+void sim_inode::write(std::uint64_t position, std::vector<std::byte> bytes) {
   if (bytes.empty()) return;
   fold_mapping();
   cached_.write(position, bytes);
   allocated_.add(page_of(position), pages_for(position + bytes.size()));
   grow(position + bytes.size());
-  pending_.push_back({position, {bytes.begin(), bytes.end()}, size_, false});
   if (const auto memory = mapped_.lock(); memory && position < memory->size()) {
     const auto count = std::min<std::uint64_t>(bytes.size(), memory->size() - position);
     std::memcpy(memory->data() + position, bytes.data(), count);
   }
+  pending_.push_back({position, std::move(bytes), size_, false});
 }
 
 void sim_inode::grow(std::uint64_t size) {

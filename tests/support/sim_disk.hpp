@@ -64,7 +64,7 @@ public:
   [[nodiscard]] std::uint64_t growth_bytes(std::uint64_t position, std::uint64_t size) const;
 
   [[nodiscard]] std::size_t read(std::uint64_t position, mutable_byte_span to);
-  void write(std::uint64_t position, byte_span bytes);
+  void write(std::uint64_t position, std::vector<std::byte> bytes);
   void allocate(std::uint64_t position, std::uint64_t size);
   void truncate(std::uint64_t size);
 

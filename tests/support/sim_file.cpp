@@ -67,10 +67,11 @@ public:
     }
     // A real write that fails has got up to some byte; a power cut then tears what has arrived.
     if (refused) bytes.resize(verdict.may_take_effect ? state_->random.below(bytes.size() + 1) : 0);
-    inode_->write(position, bytes);
+    const auto count = bytes.size();
+    inode_->write(position, std::move(bytes));
     std::erase_if(state_->bad_ranges, [&](const auto& bad) {
       return bad.path == path_ && position <= bad.position &&
-             bad.position + bad.size <= position + bytes.size();
+             bad.position + bad.size <= position + count;
     });
     return finish(refused);
   }
