@@ -19,6 +19,14 @@ using storage::segmented_log;
 
 namespace {
 
+// Twelve gigabytes go through the checksum: too slow for an instrumented program, and nothing in it
+// is of a kind that only sanitizers see.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool k_sanitized = true;
+#else
+constexpr bool k_sanitized = false;
+#endif
+
 std::unique_ptr<segmented_log> must_open(storage::env& env, const std::string& directory,
                                          const storage::log_config& config,
                                          storage::recovery_report& report) {
@@ -29,7 +37,7 @@ std::unique_ptr<segmented_log> must_open(storage::env& env, const std::string& d
 
 frame_input next_frame(const segmented_log& log, shared_bytes payload) {
   frame_input frame;
-  frame.term = term_id(1);
+  frame.term = std::max(log.last_term(), term_id(1));
   frame.index = log.next_index();
   frame.timestamp_ms = 1'700'000'000'000 + static_cast<unix_ms>(frame.index.value());
   frame.record_count = 1;
@@ -106,9 +114,9 @@ TEST_CASE("scale: ten thousand segments need few descriptors, and every one is r
   CHECK(log->segments().size() == 10);
 }
 
-TEST_CASE("scale: frames are written and found up to the last position of a 4 GiB segment") {
-  // The frames before the interesting ones are not written but tampered into a sparse file: the
-  // test takes no 4 GiB.
+TEST_CASE("scale: frames are written and found up to the last position of a 4 GiB segment" *
+          doctest::skip(k_sanitized)) {
+  // Zeros take no memory in the simulated env, so the test takes no 4 GiB.
   sim_env env(1);
   storage::log_config config;
   config.segment_bytes = 4 * k_gib_bytes - 1;
@@ -123,7 +131,6 @@ TEST_CASE("scale: frames are written and found up to the last position of a 4 Gi
   while (log->segments().size() <= 1) {
     const auto frame = next_frame(*log, big);
     REQUIRE(log->append({&frame, 1}).ok());
-    // Written once, the pages are zeros again: keep the memory of the test small.
     ++count;
     must_append(*log, fmt::format("marker {}", count));
     REQUIRE(log->sync().ok());
