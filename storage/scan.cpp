@@ -12,7 +12,7 @@ constexpr std::uint64_t k_window_bytes = 1 * k_mib_bytes;
 /// A piece of a file in memory that follows a reader going forward.
 class window {
 public:
-  explicit window(file& source) : source_(source) {}
+  window(file& source, std::uint64_t file_bytes) : source_(source), file_bytes_(file_bytes) {}
 
   /// The bytes at [position, position + size), fewer at the end of the file.
   result<byte_span> at(std::uint64_t position, std::uint64_t size) {
@@ -26,16 +26,20 @@ public:
 private:
   status load(std::uint64_t position, std::uint64_t size) {
     if (ended_ && position >= start_ && position + size > start_ + filled_) return {};
-    buffer_.resize(std::max<std::uint64_t>(size, k_window_bytes));
+    // Never more than the file has: most files of a small log are far smaller than a window, and
+    // the size that a frame claims need not be true.
+    const std::uint64_t left = file_bytes_ - std::min(position, file_bytes_);
+    buffer_.resize(std::min(std::max(size, k_window_bytes), left));
     auto count = source_.pread(buffer_, position);
     if (!count) return count.error();
     start_ = position;
     filled_ = *count;
-    ended_ = filled_ < buffer_.size();
+    ended_ = filled_ < buffer_.size() || filled_ == left;
     return {};
   }
 
   file& source_;
+  const std::uint64_t file_bytes_;
   std::vector<std::byte> buffer_;
   std::uint64_t start_ = 0;
   std::uint64_t filled_ = 0;
@@ -89,7 +93,7 @@ result<store_scan> scan_store(file& store, const store_header& header, const sca
   auto size = store.size_bytes();
   if (!size) return size.error();
   scan.file_bytes = *size;
-  window bytes(store);
+  window bytes(store, scan.file_bytes);
   for (;;) {
     const std::uint64_t position = scan.extent.end_bytes;
     auto head = bytes.at(position, k_frame_header_bytes);
@@ -117,7 +121,7 @@ result<store_scan> scan_store(file& store, const store_header& header, const sca
 result<tail_evidence> search_tail(file& store, const store_header& header, std::uint64_t position,
                                   std::uint64_t file_bytes) {
   tail_evidence evidence;
-  window bytes(store);
+  window bytes(store, file_bytes);
   constexpr std::uint64_t k_step_bytes = k_window_bytes - k_frame_header_bytes;
   for (std::uint64_t at = position; at < file_bytes; at += k_step_bytes) {
     // Headers may begin in this piece and end in the next.
