@@ -1,3 +1,5 @@
+#include "actors/segment_actor.hpp"
+#include "apps/process_facts.hpp"
 #include "tests/actor/backend_world.hpp"
 
 #include <algorithm>
@@ -168,6 +170,47 @@ TEST_CASE("describe: an actor that does not answer is listed as busy after a sec
     busy += actor.state.starts_with("busy") ? 1 : 0;
   }
   CHECK(busy == 1);
+}
+
+TEST_CASE("describe: ten thousand segments are listed, and cost memory only") {
+  backend_world world;
+  constexpr std::size_t k_segments = 10'000;
+  const auto before_bytes = apps::process_resident_bytes();
+  std::vector<caf::actor> segments;
+  for (std::size_t i = 0; i < k_segments; ++i) {
+    actors::segment_actor_config config;
+    config.env = &world.env;
+    config.log = "default";
+    config.parent = world.node->writer().id();
+    config.gate = world.node->gate();
+    config.reader = world.node->reader();
+    config.segment = {.base_offset = record_offset{i},
+                      .next_offset = record_offset{i + 1},
+                      .size_bytes = 1,
+                      .sealed = true};
+    segments.push_back(world.system.spawn<actors::segment_actor, caf::lazy_init>(config));
+    caf::anon_send(
+        world.node->node(),
+        actors::actor_started{
+            .who = segments.back(), .kind = "segment", .name = "s", .parent = config.parent});
+  }
+  CHECK_FALSE(world.scheduler().jobs.size() > 2);  // an idle segment is not scheduled at all
+  world.run();
+  const auto each_bytes = (apps::process_resident_bytes() - before_bytes) / k_segments;
+  MESSAGE("bytes for each segment's actor: ", each_bytes);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK(each_bytes < 8 * k_kib_bytes);
+#endif
+  const auto listed = world.describe();
+  std::size_t count = 0;
+  for (const auto& actor : listed)
+    count += actor.kind == "segment" ? 1 : 0;
+  CHECK(count >= k_segments);
+  for (const auto& segment : segments) {
+    caf::anon_send_exit(segment, caf::exit_reason::user_shutdown);
+  }
+  world.run();
+  CHECK(world.describe().size() < 100);
 }
 
 TEST_CASE("retention: by size, old segments go at the next roll, and their actors with them") {
