@@ -129,6 +129,7 @@ int run_node(const node_config& config) {
   const auto env = storage::make_posix_env();
   auto data = data_directory::open(*env, config.data_dir, config.node_id);
   if (!data) return failed("cannot use the data directory", data.error());
+  data->remove_ports();  // left by a node that was killed; whoever waits for it must not find that
 
   auto registry = std::make_shared<node_registry>();
   auto observer = make_log_metrics(*registry, k_log_name);
