@@ -21,8 +21,11 @@ std::string lower(std::string_view text) {
 /// "get /v1/logs" of every operation, with true for those that come later.
 std::map<std::string, bool> operations_of(simdjson::dom::element document) {
   std::map<std::string, bool> out;
-  for (const auto path : document["paths"].get_object().value()) {
-    for (const auto operation : path.value.get_object().value()) {
+  // Named: a range-for would not keep what value() gives out.
+  const simdjson::dom::object paths = document["paths"].get_object().value();
+  for (const auto path : paths) {
+    const simdjson::dom::object operations = path.value.get_object().value();
+    for (const auto operation : operations) {
       if (operation.key == "parameters") continue;
       const bool later = operation.value["x-cairn-status"].error() == simdjson::SUCCESS;
       out[fmt::format("{} {}", operation.key, path.key)] = later;
@@ -59,10 +62,12 @@ TEST_CASE("openapi: every route of the router is described, and nothing else") {
 
 void check_references(simdjson::dom::element at, simdjson::dom::element document) {
   if (at.is_array()) {
-    for (const auto element : at.get_array().value())
+    const simdjson::dom::array elements = at.get_array().value();
+    for (const auto element : elements)
       check_references(element, document);
   } else if (at.is_object()) {
-    for (const auto member : at.get_object().value()) {
+    const simdjson::dom::object members = at.get_object().value();
+    for (const auto member : members) {
       if (member.key == "$ref") {
         const std::string target(member.value.get_string().value());
         CHECK_MESSAGE(document.at_pointer(target.substr(1)).error() == simdjson::SUCCESS, target);
