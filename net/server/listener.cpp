@@ -75,10 +75,9 @@ void listener::close() {
 }
 
 void listener::wait() {
-  acceptor_.async_wait(boost::asio::ip::tcp::acceptor::wait_read,
-                       [this](const boost::system::error_code& ec) {
-                         if (!ec) accept_ready();
-                       });
+  acceptor_.async_wait(loop_acceptor::wait_read, [this](const boost::system::error_code& ec) {
+    if (!ec) accept_ready();
+  });
 }
 
 void listener::accept_ready() {

@@ -4,8 +4,6 @@
 
 #include "net/server/worker.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <vector>
 
@@ -30,8 +28,8 @@ private:
 
   gateway_shared& shared_;
   const std::vector<std::unique_ptr<worker>>& workers_;
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer pause_;
+  loop_acceptor acceptor_;
+  loop_timer pause_;
   std::size_t turn_ = 0;
   std::uint16_t port_ = 0;
 };

@@ -92,7 +92,7 @@ private:
   void time_out(std::string_view what);
 
   worker& home_;
-  boost::asio::ip::tcp::socket socket_;
+  loop_socket socket_;
   std::size_t place_ = 0;
   const bool overflow_;
   bool dirty_ = false;

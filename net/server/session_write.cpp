@@ -107,7 +107,7 @@ void session::write_some() {
     return;
   }
   write_pending_ = true;
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
+  socket_.async_wait(loop_socket::wait_write,
                      [self = boost::intrusive_ptr<session>(this)](
                          const boost::system::error_code& failed) { self->on_writable(failed); });
 }

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
@@ -20,6 +21,14 @@
 namespace cairn::net {
 
 class session;
+
+/// Sockets and timers with the one executor there is: any_io_executor, the default, would go
+/// through an indirection with every operation.
+using loop_executor = boost::asio::io_context::executor_type;
+using loop_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, loop_executor>;
+using loop_acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, loop_executor>;
+using loop_timer = boost::asio::basic_waitable_timer<
+    std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, loop_executor>;
 
 /// What the threads of one gateway share.
 struct gateway_shared {
@@ -80,7 +89,7 @@ private:
 
   gateway_shared& shared_;
   boost::asio::io_context io_;
-  boost::asio::steady_timer ticker_;
+  loop_timer ticker_;
   std::chrono::milliseconds tick_every_;
   bool ticking_ = false;
   std::unique_ptr<backend_port> port_;
