@@ -179,7 +179,10 @@ status segmented_log::fence(status failed) {
 status segmented_log::sync() {
   if (auto s = refusal(); !s) return s;
   if (!active_ || active_->durable_bytes == active_->extent.end_bytes) return {};
-  if (auto s = active_->handles->store->sync_data(); !s) return fence(s);
+  if (auto s = active_->handles->store->sync_data(); !s) {
+    // A spare became this segment by rename: the file still tells its first name.
+    return fence(error{s.code(), fmt::format("{}: {}", active_->store_path, s.error().detail)});
+  }
   active_->durable_bytes = active_->extent.end_bytes;
   durable_offset_ = next_offset_;
   durable_index_ = log_index(next_index_.value() - 1);
