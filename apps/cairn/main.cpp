@@ -2,10 +2,30 @@
 #include "apps/cairn/commands.hpp"
 
 #include <fmt/format.h>
+#include <memory>
+#include <string>
 
 namespace {
 
 using namespace cairn::cli;
+
+/// Breaks long descriptions at blanks: CLI11 itself leaves them to the terminal.
+class wrapping_formatter : public CLI::Formatter {
+public:
+  std::string make_option_desc(const CLI::Option* option) const override {
+    constexpr std::size_t k_columns = 68;  // beside the 30 of the option's name
+    const std::string whole = CLI::Formatter::make_option_desc(option);
+    std::string wrapped;
+    std::size_t line_begin = 0;
+    while (whole.size() - line_begin > k_columns) {
+      const auto blank = whole.rfind(' ', line_begin + k_columns);
+      if (blank == std::string::npos || blank <= line_begin) break;
+      wrapped.append(whole, line_begin, blank - line_begin).push_back('\n');
+      line_begin = blank + 1;
+    }
+    return wrapped.append(whole, line_begin);
+  }
+};
 
 void add_global_options(CLI::App& app, global_options& options) {
   app.add_option("--server,-s", options.servers,
@@ -30,6 +50,7 @@ int main(int argc, char** argv) {
   int code = exit_ok;
   app.require_subcommand(1);
   app.fallthrough();
+  app.formatter(std::make_shared<wrapping_formatter>());
   add_global_options(app, global);
   app.footer(std::string(k_exit_codes_help) +
              "\n\nExamples:\n"
