@@ -3,8 +3,8 @@
 Every value is sent once only. One clock (time.monotonic_ns) for all clients. The final read is complete, from offset 0.
 
 Since offsets fix the order of appends, checking is linear: besides agreement on what stands where, each append must
-have happened between its invocation and its answer, in the order of offsets. For each offset, `lo` is the latest time at
-which it certainly had not been appended and `hi` the earliest at which it certainly had; the history is linearizable
+have happened between its invocation and its answer, in the order of offsets. For each offset, `lo` is the latest time
+at which it certainly had not been appended and `hi` the earliest at which it certainly had; the history is linearizable
 exactly when every prefix maximum of lo lies before the suffix minimum of hi.
 """
 

@@ -1,4 +1,4 @@
-"""Small file systems of our own. They need root; without it (or without loop devices) a test is skipped and says why."""
+"""Small file systems of our own. They need root; without it, or without loop devices, a test is skipped, saying why."""
 
 import contextlib
 import os

@@ -26,6 +26,7 @@ class Node:
         self.args = list(args)
         self.env = dict(env or {})
         self.log = Path(log) if log else self.directory.with_name(self.directory.name + ".log")
+        self.http = "127.0.0.1:0"
         self.process = None
         self.ports = None
         self.lives = 0
@@ -38,7 +39,7 @@ class Node:
 
     def command(self):
         return [str(bin_dir() / "cairnd"), "--node-id", self.node_id, "--data-dir", str(self.directory),
-                "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--peer", "127.0.0.1:0", "--bootstrap", *self.args]
+                "--http", self.http, "--grpc", "127.0.0.1:0", "--peer", "127.0.0.1:0", "--bootstrap", *self.args]
 
     def spawn(self, command=None):
         """Starts the process and returns at once."""
@@ -90,6 +91,10 @@ class Node:
     def http_address(self):
         """(host, port) of the HTTP gateway."""
         return address_of(self.ports, "http")
+
+    def keep_address(self):
+        """The next lives listen where this one does, for clients that are told an address once."""
+        self.http = "%s:%d" % self.http_address
 
     @property
     def url(self):

@@ -85,6 +85,28 @@ def append(http, history, values, expected=None, content_type="text/plain", time
     return entry, response
 
 
+class Client:
+    """A connection to wherever the node is at present."""
+
+    def __init__(self, door):
+        self.door = door
+        self.http = None
+
+    def ready(self):
+        """The connection, None when the clients shall end."""
+        address = self.door.wait()
+        if address is None:
+            return None
+        if self.http is None or self.http.address != address:
+            self.close()
+            self.http = Http(address, 40)
+        return self.http
+
+    def close(self):
+        if self.http is not None:
+            self.http.close()
+
+
 class Workload:
     """Threads of clients. An exception in one of them is kept in `errors`."""
 
@@ -120,10 +142,13 @@ class Workload:
             raise self.errors[0]
 
     def guarded(self, job, number, rng):
+        client = Client(self.door)
         try:
-            job(number, rng)
+            job(client, number, rng)
         except BaseException as error:  # tidy-ok: it is raised again in stop()
             self.errors.append(error)
+        finally:
+            client.close()
 
     def note(self, method, response):
         with self.lock:
@@ -134,11 +159,9 @@ class Workload:
             if end is not None:
                 self.known_end = max(self.known_end, int(end))
 
-    def write(self, number, rng):
-        http, counter = None, 0
-        while (address := self.door.wait()) is not None:
-            if http is None or http.address != address:
-                http = http and http.close() or Http(address, 40)
+    def write(self, client, number, rng):
+        counter = 0
+        while (http := client.ready()) is not None:
             kind = rng.choice(("text/plain", "application/json", "application/x-ndjson",
                                "application/vnd.cairn.records+json"))
             several = kind in ("application/x-ndjson", "application/vnd.cairn.records+json")
@@ -150,8 +173,8 @@ class Workload:
             entry, response = append(http, self.history, values, expected, kind)
             if response is not None:
                 self.note("POST", response)
-            elif entry.outcome == UNKNOWN or entry.outcome == REJECTED:
-                self.lost(address)
+            else:
+                self.lost(http.address)
 
     def lost(self, address):
         """The node is gone: wait for it at the door, not in a tight loop."""
@@ -178,11 +201,8 @@ class Workload:
                                    answer["end_offset"], session))
         return answer
 
-    def read_ranges(self, number, rng):
-        http = None
-        while (address := self.door.wait()) is not None:
-            if http is None or http.address != address:
-                http = Http(address, 40)
+    def read_ranges(self, client, number, rng):
+        while (http := client.ready()) is not None:
             start = rng.choice((0, rng.randint(0, self.known_end), max(0, self.known_end - rng.randint(0, 30))))
             target = f"{RECORDS}?from={start}&limit={rng.choice((1, 10, 100, 500))}"
             if rng.random() < 0.5:
@@ -192,24 +212,22 @@ class Workload:
                 if answer:
                     self.seen["range"] += len(answer["records"])
             except (NotSent, Unknown):
-                self.lost(address)
+                self.lost(http.address)
 
-    def follow_polls(self, number, rng):
-        http, position = None, 0
-        while (address := self.door.wait()) is not None:
-            if http is None or http.address != address:
-                http = Http(address, 40)
+    def follow_polls(self, client, number, rng):
+        position = 0
+        while (http := client.ready()) is not None:
             try:
                 answer = self.range_read(http, 2000 + number,
                                          f"{RECORDS}?from={position}&wait_ms={rng.choice((50, 500))}", position)
             except (NotSent, Unknown):
-                self.lost(address)
+                self.lost(http.address)
                 continue
             if answer:
                 position = answer["next_offset"]
                 self.seen["poll"] += len(answer["records"])
 
-    def follow_stream(self, number, rng):
+    def follow_stream(self, _, number, rng):
         """Server-sent events, resumed with Last-Event-ID wherever the connection breaks."""
         last = None
         while (address := self.door.wait()) is not None:
