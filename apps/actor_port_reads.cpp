@@ -116,7 +116,7 @@ void actor_port::read_cold(net::request_id id, open_read read) {
   if (!segment) {
     actors::read_outcome outcome;
     outcome.code = errc::unavailable;
-    outcome.detail = "the log is closing";
+    outcome.detail = "no segment of the log can be asked: it is ending";
     answer_later<net::read_reply>(id, std::move(read.done), failure_of(outcome, range()));
     return;
   }

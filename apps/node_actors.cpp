@@ -93,6 +93,11 @@ void node_actors::spawn(std::unique_ptr<actors::log_writer> writer) {
     log_ = system_.spawn<actors::log_actor>(std::move(writer), std::move(log));
   }
   introduce(log_, "log", config_.log.name);
+  if (!config_.detached) return;
+  // Once it answers, its segments are in the directory, and cold reads find them.
+  caf::scoped_actor self{system_};
+  self->request(log_, caf::infinite, actors::ask_log{})
+      .receive([](const actors::log_report&) {}, [](const caf::error&) {});
 }
 
 status node_actors::stop(std::chrono::milliseconds deadline) {

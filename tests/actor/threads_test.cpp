@@ -3,6 +3,7 @@
 
 #include "apps/actor_backend.hpp"
 #include "storage/posix_env.hpp"
+#include "tests/support/sim_env.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <atomic>
@@ -53,19 +54,22 @@ private:
 };
 
 struct real_node {
-  real_node() : system(settings) {
+  real_node() : real_node(*posix_env(), "") {}
+
+  /// In `path` of `env`; without one in a directory of its own.
+  real_node(storage::env& env, const std::string& path) : system(settings) {
     apps::node_actors_config config;
-    config.log.directory = directory.file("log");
+    config.log.directory = path.empty() ? directory.file("log") : path;
     config.log.node_id = "n1";
     config.log.log.segment_bytes = 256 * k_kib_bytes;
     config.log.log.prefill_bytes = 256 * k_kib_bytes;
-    auto started = apps::node_actors::start(system, *storage_env(), std::move(config), recovery);
+    auto started = apps::node_actors::start(system, env, std::move(config), recovery);
     CAIRN_CHECK(started.ok(), "{}", started.error().detail);
     actors = std::move(*started);
     backend = std::make_unique<apps::actor_backend>(*actors, apps::node_facts{});
   }
 
-  static storage::env* storage_env() {
+  static storage::env* posix_env() {
     static const auto env = storage::make_posix_env();
     return env.get();
   }
@@ -200,6 +204,59 @@ TEST_CASE("threads: ports come and go while others work") {
     loop.port().append(one_record("and forget"), [](net::outcome<net::append_receipt>) {});
     CHECK(loop.run_until([&] { return listed > 0; }));
   }
+}
+
+TEST_CASE("threads: a read from the disk works from the first moment after a start") {
+  sim_env env;
+  {
+    real_node node(env, "/log");
+    append_many(*node.backend, 10, 1);
+    CHECK(node.actors->stop(seconds(5)).ok());
+  }
+  env.set_reads_cached(false);
+  real_node node(env, "/log");
+  port_loop loop(*node.backend);
+  net::read_request request;
+  request.log = "default";
+  std::optional<net::outcome<net::read_reply>> got;
+  loop.port().read(request, [&](net::outcome<net::read_reply> outcome) { got = outcome; });
+  CHECK(loop.run_until([&] { return got.has_value(); }));
+  REQUIRE(std::holds_alternative<net::read_reply>(*got));
+  CHECK(std::get<net::read_reply>(*got).bounds.next == record_offset{10});
+}
+
+TEST_CASE("threads: while the disk hangs, refusals and descriptions are still answered") {
+  sim_env env;
+  real_node node(env, "/log");
+  append_many(*node.backend, 1, 1);
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool hanging = true;
+  env.set_sync_hook([&](const std::string&) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return !hanging; });
+  });
+  port_loop loop(*node.backend);
+  std::size_t stored = 0;
+  loop.port().append(one_record("hangs"), [&](net::outcome<net::append_receipt> outcome) {
+    stored += std::holds_alternative<net::append_receipt>(outcome) ? 1 : 0;
+  });
+  std::string log_state;
+  loop.port().describe_actors(0, [&](net::outcome<std::vector<net::actor_description>> outcome) {
+    for (const auto& actor : std::get<0>(outcome)) {
+      if (actor.kind == "log") log_state = actor.state;
+    }
+  });
+  CHECK(loop.run_until([&] { return !log_state.empty(); }));
+  CHECK(log_state.starts_with("busy"));
+  CHECK(stored == 0);
+  {
+    const std::lock_guard lock(mutex);
+    hanging = false;
+    changed.notify_all();
+  }
+  CHECK(loop.run_until([&] { return stored == 1; }));
+  env.set_sync_hook({});
 }
 
 }  // namespace
