@@ -29,7 +29,6 @@ constexpr std::uint32_t k_record_content_type_tag = length_tag(5);
 constexpr std::uint32_t k_header_name_tag = length_tag(1);
 constexpr std::uint32_t k_header_value_tag = length_tag(2);
 constexpr std::size_t k_tag_bytes = 1;
-constexpr int k_tag_bytes_max = 5;
 
 constexpr std::size_t k_message_bytes_max = std::numeric_limits<std::int32_t>::max();
 
@@ -80,22 +79,30 @@ std::uint8_t* write_kind(std::uint8_t* to, value_kind kind) {
 
 // ---- decoding
 
+// Fields of one message. CodedInputStream also takes tags and lengths that are spelt in more than
+// the five bytes which the generated classes allow; this reader refuses them as those do.
 class field_reader {
 public:
-  explicit field_reader(byte_span bytes)
-      : in_(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size())) {}
+  // `depth_left`: groups may nest so deep (they occur only as unknown fields).
+  field_reader(byte_span bytes, int depth_left)
+      : size_(static_cast<int>(bytes.size())),
+        depth_left_(depth_left),
+        in_(reinterpret_cast<const std::uint8_t*>(bytes.data()), size_) {}
 
-  // The next tag, or 0 at the end and for a tag that no encoder makes: ReadTag takes up to ten
-  // bytes, the generated classes five.
+  // The next tag, or 0 at the end and for a tag that no encoder makes.
   std::uint32_t tag() {
     const int before = in_.CurrentPosition();
-    const auto read = in_.ReadTag();
-    return in_.CurrentPosition() - before > k_tag_bytes_max ? 0 : read;
+    const auto tag = in_.ReadTag();
+    const int used = in_.CurrentPosition() - before;
+    malformed_ = malformed_ || used > k_varint32_bytes_max || (tag == 0 && used > 0);
+    return malformed_ ? 0 : tag;
   }
 
   bool block(byte_span& out) {
     int size = 0;
+    const int before = in_.CurrentPosition();
     if (!in_.ReadVarintSizeAsInt(&size)) return false;
+    if (in_.CurrentPosition() - before > k_varint32_bytes_max) return false;
     const void* data = nullptr;
     int available = 0;
     if (size == 0) {
@@ -116,20 +123,64 @@ public:
   }
 
   bool varint(std::uint64_t& out) { return in_.ReadVarint64(&out); }
-  bool skip_field(std::uint32_t tag) { return WireFormatLite::SkipField(&in_, tag); }
+
+  // Passes over the value of an unknown field.
+  bool skip_field(std::uint32_t tag) {
+    std::uint64_t ignored = 0;
+    byte_span ignored_block;
+    if (WireFormatLite::GetTagFieldNumber(tag) == 0) return false;
+    switch (WireFormatLite::GetTagWireType(tag)) {
+      case WireFormatLite::WIRETYPE_VARINT:
+        return varint(ignored);
+      case WireFormatLite::WIRETYPE_FIXED64:
+        return in_.Skip(sizeof(std::uint64_t));
+      case WireFormatLite::WIRETYPE_FIXED32:
+        return in_.Skip(sizeof(std::uint32_t));
+      case WireFormatLite::WIRETYPE_LENGTH_DELIMITED:
+        return block(ignored_block);
+      case WireFormatLite::WIRETYPE_START_GROUP:
+        return skip_group(tag);
+      default:
+        return false;
+    }
+  }
+
   [[nodiscard]] std::size_t position() const {
     return static_cast<std::size_t>(in_.CurrentPosition());
   }
-  // After tag() gave 0: true at the end, false for a tag of 0 there, which no encoder makes.
-  [[nodiscard]] bool at_end() { return in_.ConsumedEntireMessage(); }
+  [[nodiscard]] bool at_end() const { return !malformed_ && in_.CurrentPosition() == size_; }
 
 private:
+  static constexpr int k_varint32_bytes_max = 5;
+
+  bool skip_group(std::uint32_t start) {
+    if (--depth_left_ < 0) return false;
+    const auto end =
+        start - WireFormatLite::WIRETYPE_START_GROUP + WireFormatLite::WIRETYPE_END_GROUP;
+    while (const auto inner = tag()) {
+      if (inner == end) {
+        ++depth_left_;
+        return true;
+      }
+      if (!skip_field(inner)) return false;
+    }
+    return false;
+  }
+
+  int size_;
+  int depth_left_;
+  bool malformed_ = false;
   CodedInputStream in_;
 };
 
+// As the generated classes: a hundred levels, of which each message takes one.
+constexpr int k_batch_depth = 100;
+constexpr int k_record_depth = k_batch_depth - 1;
+constexpr int k_header_depth = k_record_depth - 1;
+
 bool decode_header(byte_span encoded, header_view& header) {
   header = {};
-  field_reader in(encoded);
+  field_reader in(encoded, k_header_depth);
   while (const auto tag = in.tag()) {
     bool good = false;
     switch (tag) {
@@ -175,7 +226,7 @@ std::string_view usual_content_type(value_kind kind) {
 
 void header_range::iterator::advance() {
   at_end_ = true;
-  field_reader in(rest_);
+  field_reader in(rest_, k_record_depth);
   while (const auto tag = in.tag()) {
     byte_span encoded;
     if (tag != k_record_headers_tag) {
@@ -263,7 +314,7 @@ bool batch_reader::fail(std::string_view what) {
 
 bool batch_reader::next_encoded(byte_span& encoded) {
   if (!failed_.ok()) return false;
-  field_reader in(rest_);
+  field_reader in(rest_, k_batch_depth);
   while (const auto tag = in.tag()) {
     if (tag != k_batch_records_tag) {
       if (!in.skip_field(tag)) return fail("unknown field is cut off");
@@ -302,7 +353,7 @@ bool batch_reader::skip(std::uint64_t count) {
 bool decode_record(byte_span encoded, record_view& record) {
   record = {};
   std::uint32_t header_count = 0;
-  field_reader in(encoded);
+  field_reader in(encoded, k_record_depth);
   while (const auto tag = in.tag()) {
     bool good = false;
     byte_span bytes;

@@ -236,6 +236,25 @@ TEST_CASE("batch_reader: skips fields that it does not know, and reads an unknow
   CHECK(reader.ok());
 }
 
+TEST_CASE(
+    "batch_reader: refuses what the generated classes refuse, where the stream class would not") {
+  const std::string zero_tag("\x0a\x00\x00", 3);
+  // A tag and a length in more than five bytes, a group without its end, a group in a group too
+  // deep.
+  const std::string long_tag("\xf8\xf5\xff\xcf\x9f\xff\xff\x93\x00\x0a", 10);
+  const std::string long_length("\x12\x80\x80\x80\x80\x80\x00", 7);
+  const auto groups = [](std::size_t depth) {
+    return std::string(depth, '\x13') + std::string(depth, '\x14');
+  };
+  for (const auto& bytes : {zero_tag, long_tag, long_length, std::string("\x13"),
+                            std::string("\x14"), std::string("\x13\x1c"), groups(101)}) {
+    CHECK_FALSE(v1::RecordBatch().ParseFromString(bytes));
+    CHECK_FALSE(decode(bytes).has_value());
+  }
+  CHECK(v1::RecordBatch().ParseFromString(groups(100)));
+  CHECK(decode(groups(100)).has_value());
+}
+
 TEST_CASE("batch_encoder: writes the example of docs/formats/record.md") {
   const std::vector<plain_record> records{{"hi", "k", {{"a", "b"}}, value_kind::text, ""},
                                           {"7", std::nullopt, {}, value_kind::json, ""}};
