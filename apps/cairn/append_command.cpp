@@ -1,4 +1,5 @@
 #include "apps/cairn/append_session.hpp"
+#include "apps/cairn/choice.hpp"
 #include "apps/cairn/commands.hpp"
 #include "net/records/record_format.hpp"
 
@@ -166,7 +167,7 @@ void add_append_command(CLI::App& app, const global_options& global, int& code) 
       ->add_option("--format", options->format,
                    "json: each line is a JSON text, stored byte for byte. text: each line is UTF-8 "
                    "text, stored as a JSON string")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
+      ->transform(choice_of(formats))
       ->option_text("json|text [json]");
   command->add_option("--batch-records", options->batch_records, "Lines per request, at most")
       ->check(CLI::Range(1, 100'000))

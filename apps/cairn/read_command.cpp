@@ -1,4 +1,5 @@
 // cairn read and cairn tail.
+#include "apps/cairn/choice.hpp"
 #include "apps/cairn/commands.hpp"
 #include "apps/cairn/progress_bar.hpp"
 #include "apps/cairn/record_printer.hpp"
@@ -198,7 +199,7 @@ void add_format(CLI::App& command, print_format& format) {
       .add_option("--format", format,
                   "ndjson: a record object per line. json: one array. raw: the values alone, as "
                   "they were stored. text: as raw, with JSON strings as the text they stand for")
-      ->transform(CLI::CheckedTransformer(print_formats(), CLI::ignore_case))
+      ->transform(choice_of(print_formats()))
       ->option_text("ndjson|json|raw|text [ndjson]");
 }
 

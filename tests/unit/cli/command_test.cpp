@@ -64,7 +64,7 @@ TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
            row{"cairn read --limit x", "--limit"},
            row{"cairn read --from x", "--from x: expected an offset, earliest or latest"},
            row{"cairn read --from 1 --from-time 2", "--from"},
-           row{"cairn read --format xml", "xml"},
+           row{"cairn read --format xml", "'xml' is not one of json, ndjson, raw, text"},
            row{"cairn -s https://x read", "server \"https://x\": https is not supported yet"},
            row{"CAIRN_SERVER=a:b cairn read", "\"b\" is no port"},
            row{"cairn append --at 1 --unconditional", "--unconditional"},
