@@ -47,23 +47,38 @@ result<std::unique_ptr<durable_mark>> durable_mark::open(env& env, const std::st
   auto map = (*opened)->map(k_file_bytes);
   if (!map) return map.error();
   auto made = std::unique_ptr<durable_mark>(new durable_mark(std::move(*opened), std::move(*map)));
-  made->load();
+  const auto found = load(made->map_->bytes());
+  made->sequence_ = found.sequence;
+  made->current_ = found.value;
   return made;
 }
 
-void durable_mark::load() {
+durable_mark::loaded durable_mark::load(byte_span page) {
+  loaded newest;
   for (std::size_t i = 0; i < 2; ++i) {
-    const byte_span slot =
-        byte_span(map_->bytes()).subspan(i * k_slot_distance_bytes, k_slot_bytes);
+    const byte_span slot = page.subspan(i * k_slot_distance_bytes, k_slot_bytes);
     if (load_le<std::uint64_t>(slot.data()) != checksum64(slot.subspan(k_at_sequence))) continue;
     const auto sequence = load_le<std::uint64_t>(slot.data() + k_at_sequence);
-    if (sequence <= sequence_) continue;
-    sequence_ = sequence;
-    current_ = mark{load_le<std::uint64_t>(slot.data() + k_at_identity),
-                    load_le<std::uint64_t>(slot.data() + k_at_base_offset),
-                    load_le<std::uint64_t>(slot.data() + k_at_position),
-                    load_le<std::uint64_t>(slot.data() + k_at_index_checksum)};
+    if (sequence <= newest.sequence) continue;
+    newest.sequence = sequence;
+    newest.value = mark{load_le<std::uint64_t>(slot.data() + k_at_identity),
+                        load_le<std::uint64_t>(slot.data() + k_at_base_offset),
+                        load_le<std::uint64_t>(slot.data() + k_at_position),
+                        load_le<std::uint64_t>(slot.data() + k_at_index_checksum)};
   }
+  return newest;
+}
+
+result<std::optional<durable_mark::mark>> durable_mark::read(env& env, const std::string& path) {
+  const std::optional<mark> none;
+  auto opened = env.open(path, open_mode::read);
+  if (opened.code() == errc::not_found) return none;
+  if (!opened) return opened.error();
+  std::array<std::byte, k_file_bytes> page{};
+  auto count = (*opened)->pread(page, 0);
+  if (!count) return count.error();
+  if (*count < k_file_bytes) return none;
+  return load(page).value;
 }
 
 void durable_mark::set(const mark& next) {

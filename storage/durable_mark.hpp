@@ -31,6 +31,9 @@ public:
   [[nodiscard]] static result<std::unique_ptr<durable_mark>> open(env& env,
                                                                   const std::string& path);
 
+  /// The newest intact mark in the file, if there is one. Changes nothing.
+  [[nodiscard]] static result<std::optional<mark>> read(env& env, const std::string& path);
+
   /// The newest intact mark.
   [[nodiscard]] const std::optional<mark>& current() const { return current_; }
 
@@ -42,7 +45,11 @@ public:
 
 private:
   durable_mark(std::unique_ptr<file> file, std::unique_ptr<mapping> map);
-  void load();
+  struct loaded {
+    std::uint64_t sequence = 0;
+    std::optional<mark> value;
+  };
+  [[nodiscard]] static loaded load(byte_span page);
 
   std::unique_ptr<file> file_;
   std::unique_ptr<mapping> map_;

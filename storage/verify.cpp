@@ -74,9 +74,11 @@ private:
   }
 
   void read_mark() {
-    const std::string path = join_path(directory_, k_mark_name);
-    if (env_.open(path, open_mode::read).code() == errc::not_found) return;
-    if (auto mark = durable_mark::open(env_, path)) mark_ = (*mark)->current();
+    if (auto mark = durable_mark::read(env_, join_path(directory_, k_mark_name))) {
+      mark_ = *mark;
+    } else {
+      note(std::string(k_mark_name), 0, mark.error().detail);
+    }
   }
 
   status measure(const std::vector<record_offset>& bases) {
