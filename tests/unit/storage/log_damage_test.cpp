@@ -1,6 +1,7 @@
 // Rot, lost files, swapped files: what is only a cache is repaired, anything else is named, and
 // nothing that was acknowledged is ever silently missing.
 #include "storage/base/units.hpp"
+#include "storage/verify.hpp"
 #include "tests/unit/storage/log_harness.hpp"
 
 #include <doctest/doctest.h>
@@ -84,6 +85,22 @@ outcome try_damaged(const written_log& log, sim_env& disk, const std::string& fi
   return result;
 }
 
+/// As try_damaged(), and the offline check must have come to the same conclusion.
+outcome verify_and_try(const written_log& log, sim_env& disk, const std::string& file) {
+  const auto report = storage::verify_log(disk, log_harness::k_directory, {});
+  REQUIRE(report.ok());
+  const auto result = try_damaged(log, disk, file);
+  CHECK(report->damaged() == (result != outcome::identical));
+  if (!report->damaged()) return result;
+  const auto named =
+      std::any_of(report->findings.begin(), report->findings.end(), [&](const auto& finding) {
+        return finding.level == storage::verify_finding::severity::damage &&
+               file.ends_with(finding.file);
+      });
+  CHECK(named);
+  return result;
+}
+
 /// Flips one bit in each byte of [first, last) in turn and tells how often each outcome was.
 std::map<outcome, int> flip_each(const written_log& log, const std::string& path,
                                  std::uint64_t first, std::uint64_t last) {
@@ -93,7 +110,7 @@ std::map<outcome, int> flip_each(const written_log& log, const std::string& path
     CAPTURE(position);
     const auto disk = log.env.clone_durable(position + 1);
     disk->flip_bit(path, position, static_cast<unsigned>(position % 8));
-    ++seen[try_damaged(log, *disk, path)];
+    ++seen[verify_and_try(log, *disk, path)];
   }
   return seen;
 }
