@@ -61,6 +61,20 @@ status read_slice(const segment& part, file& store, index_span entries, const sl
   return {};
 }
 
+/// The header of frame `i`. bad_frame unless the store has just that one where the entry says.
+result<frame_header> read_header(const segment& part, file& store, index_span entries,
+                                 std::size_t i, bool cached_only) {
+  frame_header_bytes bytes{};
+  auto count = cached_only ? store.pread_cached(bytes, entries[i].position)
+                           : store.pread(bytes, entries[i].position);
+  if (!count) return count.error();
+  const auto frame = decode_frame_header(byte_span(bytes).first(*count), part.header.identity);
+  if (!frame || frame->index != part.header.base_index.plus(i)) {
+    return bad_frame(part, entries[i].position);
+  }
+  return *frame;
+}
+
 /// Runs `read` on the segment's handles. When store and index disagree and the segment is sealed,
 /// the index is rebuilt and `read` runs once more: the index is a cache, the store is the truth.
 template <class Read>
@@ -197,8 +211,15 @@ result<std::vector<stored_frame>> log_reader::read_entries(log_index from,
           std::size_t last = count_ending_by(*part, entries, entries[first].position + bytes_left);
           if (last <= first) last = frames.empty() ? first + 1 : first;
           if (last == first) return {};
-          return read_slice(*part, *handles.store, entries, make_slice(*part, entries, first, last),
-                            limits.cached_only, frames);
+          const slice range = make_slice(*part, entries, first, last);
+          if (auto s =
+                  read_slice(*part, *handles.store, entries, range, limits.cached_only, frames);
+              !s) {
+            return s;
+          }
+          // A good frame, but is it the one that the entry stands for?
+          if (frames[before].header.index != next) return bad_frame(*part, range.begin_bytes);
+          return {};
         });
     if (!done) return done.error();
     if (frames.size() == before) break;
@@ -226,16 +247,18 @@ result<record_offset> log_reader::find_time(unix_ms time_ms, bool cached_only) c
       const auto entries = handles.entries(part->entries.load(std::memory_order_acquire));
       const auto relative = static_cast<std::uint64_t>(time_ms - part->header.base_time_ms);
       const std::size_t i = find_by_time(entries, relative);
-      if (i == entries.size()) return {};
-      // Believe the entry only if the store says the same.
-      std::vector<stored_frame> frame;
-      if (auto s = read_slice(*part, *handles.store, entries, make_slice(*part, entries, i, i + 1),
-                              cached_only, frame);
-          !s) {
-        return s;
+      // Believe the index only if the store says the same of both sides: after a power cut an entry
+      // may be that of a frame that stood there before, with another time.
+      if (i > 0) {
+        auto before = read_header(*part, *handles.store, entries, i - 1, cached_only);
+        if (!before) return before.error();
+        if (before->timestamp_ms >= time_ms) return bad_frame(*part, entries[i - 1].position);
       }
-      if (frame[0].header.timestamp_ms < time_ms) return bad_frame(*part, entries[i].position);
-      found = frame[0].header.base_offset;
+      if (i == entries.size()) return {};
+      auto first = read_header(*part, *handles.store, entries, i, cached_only);
+      if (!first) return first.error();
+      if (first->timestamp_ms < time_ms) return bad_frame(*part, entries[i].position);
+      found = first->base_offset;
       return {};
     });
     if (!done) return done.error();
