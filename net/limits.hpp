@@ -17,7 +17,8 @@ struct gateway_limits {
   // All connections.
   std::size_t max_connections = 10'000;   ///< served in full; beyond it 503 and close
   std::size_t overflow_connections = 64;  ///< accepted beyond, for probes and metrics only
-  std::uint64_t max_held_body_bytes = 512 * k_mib_bytes;  ///< bodies in memory; beyond it 503
+  std::uint64_t max_held_bytes =
+      512 * k_mib_bytes;  ///< bodies and answers in memory; beyond it 503
 
   // One connection.
   std::size_t max_pipelined = 16;  ///< requests read but not answered; then reading pauses
@@ -56,5 +57,9 @@ inline constexpr std::uint64_t k_read_bytes_default = k_mib_bytes;
 inline constexpr std::uint64_t k_read_bytes_max = 16 * k_mib_bytes;
 /// What a stream asks of the node at a time: bounds what one connection holds.
 inline constexpr std::uint64_t k_read_step_bytes = k_mib_bytes;
+
+/// Bodies and answers from this size on count for max_held_bytes; smaller ones are bounded by the
+/// number of requests.
+inline constexpr std::size_t k_accounted_bytes = 16 * k_kib_bytes;
 
 }  // namespace cairn::net

@@ -91,6 +91,11 @@ void exchange::write_head(int answer_status, std::string_view content_type,
 void exchange::answer(int answer_status, std::string_view content_type, std::string_view body,
                       std::string_view header_lines) {
   CAIRN_CHECK(status == 0, "a request is answered twice: {} after {}", answer_status, status);
+  if (body.size() >= k_accounted_bytes && method != http_method::head &&
+      !owner_->reserve(*this, body.size())) {
+    return fail(failure{.code = errc::overloaded,
+                        .detail = "too many answers wait for their clients to read them"});
+  }
   write_head(answer_status, content_type, body.size(), header_lines);
   if (method != http_method::head) out += body;
   waits = false;
@@ -122,6 +127,9 @@ void exchange::begin_stream(int answer_status, std::string_view content_type,
 
 void exchange::put(std::string_view piece) {
   if (done || piece.empty()) return;
+  if (piece.size() >= k_accounted_bytes && !owner_->reserve(*this, piece.size())) {
+    return break_off();
+  }
   if (minor_version >= 1) {
     fmt::format_to(std::back_inserter(out), "{:x}\r\n", piece.size());
     out += piece;

@@ -60,6 +60,9 @@ public:
   virtual ~exchange_owner() = default;
   /// `x.out` has grown or `x.done` was set.
   virtual void on_output(exchange& x) = 0;
+  /// Accounts `bytes` of an answer to `x` until the kernel has taken them. False when the gateway
+  /// holds as much as it may: then nothing is accounted.
+  [[nodiscard]] virtual bool reserve(exchange& x, std::size_t bytes) = 0;
   /// The answer has begun and cannot be ended properly: close the connection so that the client
   /// notices.
   virtual void on_broken(exchange& x) = 0;
@@ -103,7 +106,8 @@ public:
   request_id pending = 0;                     ///< of the node, 0 for none
   steady_time deadline = steady_time::max();  ///< when expire() is due
   bool waits = false;  ///< for something that may never come: ends when the client has gone
-  std::uint64_t held_bytes = 0;  ///< body bytes accounted to this request
+  std::uint64_t held_bytes = 0;      ///< body bytes accounted to this request
+  std::uint64_t reserved_bytes = 0;  ///< of `out`, accounted
 
   /// Makes it ready for a request.
   void begin(exchange_owner& owner, worker_context& context);

@@ -35,6 +35,7 @@ void session::abort() {
     home_.give_back(x);
   }
   exchanges_.clear();
+  release_written();
   boost::system::error_code ignored;
   socket_.close(ignored);
   home_.forget(*this);

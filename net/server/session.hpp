@@ -77,6 +77,8 @@ private:
 
   // session_write.cpp: answers to bytes
   void on_output(exchange& x) override;
+  [[nodiscard]] bool reserve(exchange& x, std::size_t bytes) override;
+  void release_written();
   void on_broken(exchange& x) override;
   void collect_output();
   void finish_front();
@@ -126,6 +128,7 @@ private:
   std::deque<exchange*> exchanges_;  // in the order of the requests
   std::string output_;
   std::size_t written_ = 0;
+  std::uint64_t output_reserved_bytes_ = 0;  // of `output_`, accounted
   steady_time write_progress_{};
 };
 

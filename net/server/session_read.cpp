@@ -13,8 +13,6 @@ namespace {
 constexpr std::size_t k_received_bytes_max = 64 * 1024;  // at a time, but for bodies
 constexpr std::size_t k_discard_bytes = 16 * 1024;
 constexpr std::size_t k_body_reserved_bytes = 1024 * 1024;
-// A body smaller than this is bounded by the number of requests; larger ones are accounted.
-constexpr std::size_t k_accounted_bytes = 16 * 1024;
 
 }  // namespace
 
@@ -139,7 +137,9 @@ std::optional<problem> session::check(exchange& x) {
   if (overflow_ && x.route != route_id::livez && x.route != route_id::readyz &&
       x.route != route_id::metrics) {
     home_.metrics().count_refused(refusal::too_many_connections);
-    return problem_of({.code = errc::overloaded, .detail = "too many connections"}, {}).closing();
+    problem crowded = problem_of({.code = errc::overloaded, .detail = "too many connections"}, {});
+    crowded.status = 503;  // as those get who are turned away without being heard
+    return std::move(crowded).closing();
   }
   if (!head_.has_body()) return std::nullopt;
   if (x.body_limit_bytes == 0) return bad_argument("this request takes no body");
@@ -236,11 +236,10 @@ void session::finish_body() {
 }
 
 bool session::hold_bytes(exchange& x, std::size_t bytes) {
-  auto& held = home_.shared().held_body_bytes;
+  auto& held = home_.shared().held_bytes;
   x.held_bytes += bytes;
   in_flight_body_bytes_ += bytes;
-  if (held.fetch_add(bytes, std::memory_order_relaxed) + bytes <=
-      home_.limits().max_held_body_bytes) {
+  if (held.fetch_add(bytes, std::memory_order_relaxed) + bytes <= home_.limits().max_held_bytes) {
     return true;
   }
   receiving_ = &x;
@@ -250,10 +249,11 @@ bool session::hold_bytes(exchange& x, std::size_t bytes) {
 }
 
 void session::release_held(exchange& x) {
-  if (x.held_bytes == 0) return;
+  const std::uint64_t bytes = x.held_bytes + x.reserved_bytes;
+  if (bytes == 0) return;
   in_flight_body_bytes_ -= x.held_bytes;
-  home_.shared().held_body_bytes.fetch_sub(x.held_bytes, std::memory_order_relaxed);
-  x.held_bytes = 0;
+  home_.shared().held_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  x.held_bytes = x.reserved_bytes = 0;
 }
 
 void session::refuse(problem what) {

@@ -17,6 +17,22 @@ void session::on_output(exchange&) {
   home_.mark_dirty(*this);
 }
 
+bool session::reserve(exchange& x, std::size_t bytes) {
+  auto& held = home_.shared().held_bytes;
+  if (held.fetch_add(bytes, std::memory_order_relaxed) + bytes > home_.limits().max_held_bytes) {
+    held.fetch_sub(bytes, std::memory_order_relaxed);
+    return false;
+  }
+  x.reserved_bytes += bytes;
+  return true;
+}
+
+void session::release_written() {
+  if (output_reserved_bytes_ == 0) return;
+  home_.shared().held_bytes.fetch_sub(std::exchange(output_reserved_bytes_, 0),
+                                      std::memory_order_relaxed);
+}
+
 void session::on_broken(exchange&) {
   broken_ = true;
   home_.mark_dirty(*this);
@@ -51,6 +67,7 @@ void session::collect_output() {
   while (!exchanges_.empty() && !close_when_written_) {
     exchange& x = *exchanges_.front();
     if (!x.out.empty()) {
+      output_reserved_bytes_ += std::exchange(x.reserved_bytes, 0);
       if (!has_output()) {
         write_progress_ = home_.context().now;
         output_.clear();
@@ -104,6 +121,7 @@ void session::write_some() {
     if (output_.capacity() > 4 * k_kept_output_bytes) output_ = {};
     output_.clear();
     written_ = 0;
+    release_written();
     return;
   }
   write_pending_ = true;

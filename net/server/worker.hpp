@@ -38,8 +38,8 @@ struct gateway_shared {
   const gateway_config config;
   backend& node;
   http_metrics metrics;
-  std::atomic<std::size_t> connections{0};        ///< open, of all threads
-  std::atomic<std::uint64_t> held_body_bytes{0};  ///< bodies in memory, of all threads
+  std::atomic<std::size_t> connections{0};   ///< open, of all threads
+  std::atomic<std::uint64_t> held_bytes{0};  ///< bodies and answers in memory, of all threads
 };
 
 class worker {
