@@ -140,7 +140,8 @@ result<std::vector<stored_frame>> log_reader::read(record_offset from,
     auto done =
         with_segment(*shared_, part, limits.cached_only, [&](segment_handles& handles) -> status {
           frames.resize(before);
-          const auto entries = handles.entries(part->entries.load(std::memory_order_acquire));
+          const auto entries =
+              handles.entries(part->published_entries.load(std::memory_order_acquire));
           if (entries.empty()) return {};
           const auto relative = [&](record_offset o) { return o.since(part->header.base_offset); };
           const std::size_t first = find_by_offset(entries, relative(next));
@@ -244,7 +245,7 @@ result<record_offset> log_reader::find_time(unix_ms time_ms, bool cached_only) c
   if (at_or_after != list->begin()) {
     const auto& part = *(at_or_after - 1);
     auto done = with_segment(*shared_, part, cached_only, [&](segment_handles& handles) -> status {
-      const auto entries = handles.entries(part->entries.load(std::memory_order_acquire));
+      const auto entries = handles.entries(part->published_entries.load(std::memory_order_acquire));
       const auto relative = static_cast<std::uint64_t>(time_ms - part->header.base_time_ms);
       const std::size_t i = find_by_time(entries, relative);
       // Believe the index only if the store says the same of both sides: after a power cut an entry

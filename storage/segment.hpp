@@ -48,6 +48,9 @@ public:
 
   // Any thread. Entries and bytes below these are complete in index and store.
   std::atomic<std::uint64_t> entries{0};
+  /// Those of them that lie wholly below the published end. Readers look at no others: the rest may
+  /// be cut and written again. Never falls.
+  std::atomic<std::uint64_t> published_entries{0};
   std::atomic<std::uint64_t> end_bytes{k_store_header_bytes};
   std::atomic<bool> sealed{false};
   /// Set when a lookup met an entry that the store contradicts: the next open builds the index

@@ -157,6 +157,9 @@ status segmented_log::load_segments(const std::vector<record_offset>& bases,
   last_timestamp_ms_ = end.last_timestamp_ms;
   last_term_ = end.last_term;
   if (end.frames == 0 && list.size() > 1) last_term_ = list[list.size() - 2]->extent.last_term;
+  // Whatever is found is published.
+  for (const auto& part : list)
+    part->published_entries = part->extent.frames;
   shared_->set_segments(std::move(list));
   set_mark(*active_, end.end_bytes);
   return {};
@@ -198,9 +201,26 @@ void segmented_log::set_mark(const segment& of, std::uint64_t position_bytes,
 void segmented_log::publish(record_offset end) {
   CAIRN_CHECK(end <= next_offset_, "publishing {} beyond the end {}", end.value(),
               next_offset_.value());
-  if (end.value() > shared_->visible_end.load(std::memory_order_relaxed)) {
-    shared_->visible_end.store(end.value(), std::memory_order_release);
+  if (end.value() < shared_->visible_end.load(std::memory_order_relaxed)) return;
+  // The entries before the end: who sees the end must find them. From the back, as far as something
+  // is new.
+  const auto list = shared_->segments();
+  for (auto part = list->rbegin(); part != list->rend(); ++part) {
+    segment& target = **part;
+    if (target.published_entries.load(std::memory_order_relaxed) == target.extent.frames) {
+      if (target.sealed) break;
+      continue;
+    }
+    if (end < target.header.base_offset) continue;
+    std::uint64_t count = target.extent.frames;
+    if (end < target.extent.next_offset) {
+      const auto handles = shared_->cache.acquire(*part, false);
+      if (!handles) return;  // readers learn of it with the next call
+      count = count_below_offset((*handles)->entries(count), end.since(target.header.base_offset));
+    }
+    target.published_entries.store(count, std::memory_order_release);
   }
+  shared_->visible_end.store(end.value(), std::memory_order_release);
 }
 
 void segmented_log::request_spare() {

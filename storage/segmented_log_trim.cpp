@@ -188,6 +188,9 @@ status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target)
 status segmented_log::cut_active(const store_extent& kept) {
   segment& target = *active_;
   if (kept.frames < target.extent.frames) {
+    CAIRN_CHECK(target.published_entries <= kept.frames,
+                "{}: cutting to {} entries, readers saw {}", target.store_path, kept.frames,
+                target.published_entries.load());
     const std::uint64_t end = target.extent.end_bytes;
     if (auto s = erase_frames(*target.handles->store, kept.end_bytes, end); !s) return s;
     auto size = target.handles->store->size_bytes();

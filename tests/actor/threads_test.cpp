@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <caf/all.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <doctest/doctest.h>
 #include <mutex>
@@ -232,8 +233,11 @@ TEST_CASE("threads: while the disk hangs, refusals and descriptions are still an
   std::mutex mutex;
   std::condition_variable changed;
   bool hanging = true;
+  bool entered = false;
   env.set_sync_hook([&](const std::string&) {
     std::unique_lock lock(mutex);
+    entered = true;
+    changed.notify_all();
     changed.wait(lock, [&] { return !hanging; });
   });
   port_loop loop(*node.backend);
@@ -241,6 +245,11 @@ TEST_CASE("threads: while the disk hangs, refusals and descriptions are still an
   loop.port().append(one_record("hangs"), [&](net::outcome<net::append_receipt> outcome) {
     stored += std::holds_alternative<net::append_receipt>(outcome) ? 1 : 0;
   });
+  loop.port().flush();
+  {
+    std::unique_lock lock(mutex);
+    CHECK(changed.wait_for(lock, std::chrono::seconds(30), [&] { return entered; }));
+  }
   std::string log_state;
   loop.port().describe_actors(0, [&](net::outcome<std::vector<net::actor_description>> outcome) {
     for (const auto& actor : std::get<0>(outcome)) {
