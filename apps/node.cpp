@@ -124,7 +124,6 @@ int run_node(const node_config& config) {
   end_signal end;
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_files_max();
-  keep_freed_memory();
 
   const auto env = storage::make_posix_env();
   auto data = data_directory::open(*env, config.data_dir, config.node_id);

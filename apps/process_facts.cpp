@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -46,14 +45,6 @@ void raise_open_files_max() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-void keep_freed_memory() {
-  constexpr int k_kept_bytes = 8 * 1024 * 1024;
-  // Below the other, so that what is not kept comes from mmap and leaves no hole behind.
-  constexpr int k_mapped_bytes_min = 4 * 1024 * 1024;
-  (void)mallopt(M_TRIM_THRESHOLD, k_kept_bytes);
-  (void)mallopt(M_MMAP_THRESHOLD, k_mapped_bytes_min);
 }
 
 }  // namespace cairn::apps
