@@ -36,18 +36,26 @@ def say(text):
 class Server:
     """A process that serves HTTP on a port of its own, ended by SIGTERM."""
 
-    def __init__(self, name, command, find_port):
+    def __init__(self, name, command, log_path, find_port):
         self.name = name
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.log_path = log_path
+        with open(log_path, "wb") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         deadline = time.monotonic() + START_DEADLINE_S
         self.port = None
         while self.port is None:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                sys.exit(f"error: {name} did not start: {' '.join(map(str, command))}")
+                self.die(f"did not start: {' '.join(map(str, command))}")
             self.port = find_port(self.process)
             if self.port is None:
                 time.sleep(0.02)
+
+    def die(self, what):
+        """Ends this program; says what the server said last."""
+        ended = "" if self.process.poll() is None else f" (it ended with {self.process.returncode})"
+        said = self.log_path.read_text(errors="replace").splitlines()[-5:]
+        sys.exit("\n".join([f"error: {self.name}{ended} {what}", *said]))
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -72,11 +80,13 @@ class Server:
             self.process.wait()
 
 
-def start_bare(bin_dir):
-    return Server("bare_server", [bin_dir / "bare_server"], lambda process: int(process.stdout.readline() or 0) or None)
+def start_bare(bin_dir, work):
+    return Server("bare_server", [bin_dir / "bare_server"], work / "bare_server.log",
+                  lambda process: int(process.stdout.readline() or 0) or None)
 
 
-def start_node(bin_dir, data_dir):
+def start_node(bin_dir, work):
+    data_dir = work / "node"
     ports = data_dir / "ports.json"
 
     def find_port(_):
@@ -88,7 +98,7 @@ def start_node(bin_dir, data_dir):
     command = [bin_dir / "cairnd", "--node-id", "n1", "--data-dir", data_dir]
     for flag in ("--http", "--grpc", "--peer"):
         command += [flag, "127.0.0.1:0"]
-    server = Server("cairnd", command, find_port)
+    server = Server("cairnd", command, work / "cairnd.log", find_port)
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
         try:
@@ -97,23 +107,33 @@ def start_node(bin_dir, data_dir):
         except OSError:
             time.sleep(0.02)
     server.stop()
-    sys.exit("error: cairnd did not become ready")
+    server.die("did not become ready")
 
 
 def load(server, connections, seconds, arguments):
     """One run of wrk. Its figures, and the server's processor time for each request."""
+    for patience in (1, 4, 16):  # a machine so busy that not one answer came in time
+        figures = run_wrk(server, connections, seconds * patience, arguments)
+        if figures:
+            return figures
+    server.die(f"answered nothing at {connections} connections")
+
+
+def run_wrk(server, connections, seconds, arguments):
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s",
                "-s", HERE / "node_bench.lua",
                server.url("/"), "--", *map(str, arguments)]
     before = server.cpu_seconds()
-    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     spent = server.cpu_seconds() - before
-    line = next((x for x in output.splitlines() if x.startswith("FIGURES ")), None)
+    line = next((x for x in ran.stdout.splitlines() if x.startswith("FIGURES ")), None)
     if line is None:
-        sys.exit(f"error: wrk against {server.name} gave no figures:\n{output}")
+        server.die(f"under wrk gave no figures:\n{ran.stdout}{ran.stderr}")
     figures = json.loads(line[len("FIGURES "):])
-    if figures["errors"] or not figures["requests"]:
-        sys.exit(f"error: {server.name} at {connections} connections: {figures}")
+    if not figures["requests"] and not figures["errors"]:
+        return None
+    if figures["errors"]:
+        server.die(f"at {connections} connections: {figures}")
     figures["per_s"] = figures["requests"] / figures["micros"] * 1e6
     figures["cpu_us"] = spent / figures["requests"] * 1e6
     return figures
@@ -285,9 +305,9 @@ def main():
     with tempfile.TemporaryDirectory(dir=parent) as name:
         work = Path(name)
         try:
-            node = start_node(options.bin, work / "node")
+            node = start_node(options.bin, work)
             servers.append(node)
-            bare = start_bare(options.bin)
+            bare = start_bare(options.bin, work)
             servers.append(bare)
             if "idle" in options.only:
                 measure_idle(node, "after start", options, results)
