@@ -1,0 +1,43 @@
+#pragma once
+// A copy of a core's state: for invariants, tests, metrics and the console.
+
+#include "actors/raft/configuration.hpp"
+#include "actors/raft/progress.hpp"
+#include "actors/raft/types.hpp"
+
+#include <map>
+
+namespace cairn::raft {
+
+struct peer_status {
+  log_index match;
+  log_index next;
+  send_state state = send_state::probe;
+  std::uint64_t window_bytes = 0;
+};
+
+struct core_status {
+  node_id self;
+  role as = role::follower;
+  term_id term;
+  node_id vote;
+  node_id leader;
+  log_position start;
+  log_position last;
+  log_index commit;
+  log_index visible;  ///< the last one handed out
+  log_index durable;
+  log_index handed;  ///< on disk or being written
+  log_index config_index;
+  configuration config;
+  std::map<node_id, peer_status> peers;  ///< of a leader
+  std::uint64_t window_bytes = 0;        ///< entries in memory
+  std::uint64_t uncommitted_bytes = 0;
+  std::size_t proposal_count = 0;
+  std::size_t read_count = 0;
+  std::size_t waiting_message_count = 0;
+  bool quiesced = false;
+  bool fenced = false;
+};
+
+}  // namespace cairn::raft
