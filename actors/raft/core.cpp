@@ -37,7 +37,7 @@ core::core(const core_config& config, const boot_state& boot, random_source& ran
     : config_(config),
       random_(random),
       incarnation_(random.next()),
-      log_(boot.start, boot.terms, boot.last),
+      log_(boot.start, boot.start_offset, boot.terms, boot.last, boot.next_offset),
       persist_(boot.last),
       configs_(make_history(boot)),
       term_(boot.state.term),
@@ -69,7 +69,8 @@ ready core::take_ready() {
     out_.persist = persist_.issue(log_);
     const log_index visible = std::min(commit_, persist_.durable());
     if (visible > visible_) out_.visible = visible_ = visible;
-    log_.evict(persist_.durable(), config_.window_bytes_max);
+    // Readers are told offsets, which only entries in memory have.
+    log_.evict(std::min(persist_.durable(), visible_), config_.window_bytes_max);
   }
   if (const leadership now{role_, term_, leader_}; now != told_) out_.lead = told_ = now;
   return std::exchange(out_, {});
@@ -185,7 +186,7 @@ void core::on(const log_trimmed& in) {
   if (fenced_ || in.last_removed <= log_.start().index) return;
   CAIRN_CHECK(in.last_removed <= visible_, "trimmed to {}, but only {} is visible",
               in.last_removed.value(), visible_.value());
-  log_.trim_to(in.last_removed);
+  log_.trim_to(in.last_removed, in.start_offset);
   configs_.trim_to(in.last_removed);
 }
 
@@ -261,11 +262,11 @@ void core::append_to_log(entry e) {
   log_.append(std::move(e));
 }
 
-void core::truncate_log(log_index first_removed) {
+void core::truncate_log(log_index first_removed, record_offset next_offset) {
   CAIRN_CHECK(first_removed > commit_, "truncation from {}, committed to {}", first_removed.value(),
               commit_.value());
   CAIRN_CHECK(role_ != role::leader, "a leader truncates its log");
-  log_.truncate_from(first_removed);
+  log_.truncate_from(first_removed, next_offset);
   persist_.truncated(first_removed);
   if (configs_.latest().index >= first_removed) configs_.truncate_from(first_removed);
 }
@@ -283,6 +284,8 @@ core_status core::status() const {
   s.leader = leader_;
   s.start = log_.start();
   s.last = log_.last();
+  s.start_offset = log_.start_offset();
+  s.next_offset = log_.next_offset();
   s.commit = commit_;
   s.visible = visible_;
   s.durable = persist_.durable();

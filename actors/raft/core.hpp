@@ -27,9 +27,11 @@ namespace cairn::raft {
 struct boot_state {
   hard_state state;
   log_position start;           ///< the entry before the first one kept
+  record_offset start_offset;   ///< of the first record behind `start`
   configuration start_config;   ///< in force there; empty if nothing is known
   std::vector<term_run> terms;  ///< of the entries kept
   log_index last;
+  record_offset next_offset;                  ///< of the first record behind `last`
   std::vector<config_history::item> configs;  ///< the config entries kept, ascending
   unix_ms last_timestamp_ms = 0;
 };
@@ -105,7 +107,7 @@ private:
   void tick_disk();
   [[nodiscard]] bool disk_stalled() const;
   void append_to_log(entry e);
-  void truncate_log(log_index first_removed);
+  void truncate_log(log_index first_removed, record_offset next_offset);
   void save_state();
 
   // core_election.cpp
@@ -125,6 +127,7 @@ private:
   void handle(const message& m, const commit_notice& body);
   bool accept_leader(const message& m);
   bool take_entries(const message& m, append_request& body);
+  [[nodiscard]] bool contradicts_offsets(const entry& e) const;
   bool follow_commit(log_index commit);
 
   // core_replication.cpp

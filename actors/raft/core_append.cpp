@@ -51,7 +51,11 @@ bool core::take_entries(const message& m, append_request& body) {
       refuse(m, "contradicts a committed entry");
       return false;
     }
-    if (mine) truncate_log(e.index);
+    if (contradicts_offsets(e)) {
+      refuse(m, "an entry's offset contradicts the log");
+      return false;
+    }
+    if (mine) truncate_log(e.index, e.base_offset);
     if (e.kind == entry_kind::config) {
       auto config = decode_configuration(e.payload);
       CAIRN_CHECK(config.ok(), "malformed() let a bad configuration pass");
@@ -60,6 +64,14 @@ bool core::take_entries(const message& m, append_request& body) {
     append_to_log(std::move(e));
   }
   return true;
+}
+
+// The entries before `e` are the leader's too, so the leader's count of their records must be ours.
+// For entries that are no longer in memory storage has the last word.
+bool core::contradicts_offsets(const entry& e) const {
+  const std::optional<record_offset> mine = log_.offset_after(prior(e.index));
+  if (mine) return *mine != e.base_offset;
+  return e.base_offset < log_.start_offset() || e.base_offset > log_.next_offset();
 }
 
 void core::handle(const message& m, const heartbeat_request& body) {

@@ -52,6 +52,7 @@ std::string_view core::refusal(const propose& in, errc& reason) const {
 log_position core::append_as_leader(entry e) {
   e.index = log_.last_index().next();
   e.term = term_;
+  e.base_offset = log_.next_offset();
   e.timestamp_ms = std::max(e.timestamp_ms, last_timestamp_ms_);
   const log_position position = e.position();
   idle_ticks_ = 0;
@@ -156,11 +157,15 @@ void core::on(entries_loaded& in) {
     return;
   }
   log_index expected = peer.next();
+  record_offset offset = in.entries.front().base_offset;
   for (const entry& e : in.entries) {
     CAIRN_CHECK(e.index == expected && log_.term_of(e.index) == e.term,
                 "storage gave entry ({}, {}) for index {}", e.index.value(), e.term.value(),
                 expected.value());
+    CAIRN_CHECK(e.base_offset == offset, "storage gave entry {} offset {} instead of {}",
+                e.index.value(), e.base_offset.value(), offset.value());
     expected = expected.next();
+    offset = e.next_offset();
   }
   send_append(in.peer, peer, std::move(in.entries));
 }

@@ -44,9 +44,11 @@ void core::handle(const message& m, snapshot_request& body) {
   if (last > commit_ && log_.contains(content.last)) {
     // We have the entry after all, hence everything before it: what follows it stays.
     set_commit(last);
+  } else if (last > commit_ && content.next_offset < log_.start_offset()) {
+    return refuse(m, "a snapshot's offset contradicts the log");
   } else if (last > commit_) {
     // Nothing of the old log survives, in particular no conflicting entry at `last`.
-    log_.reset(content.last);
+    log_.reset(content.last, content.next_offset);
     configs_ = config_history({last, content.config});
     unpersisted_bytes_ = 0;
     commit_ = last;

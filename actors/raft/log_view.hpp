@@ -14,14 +14,22 @@ namespace cairn::raft {
 
 class log_view {
 public:
-  /// A log of which storage holds (start.index, last]. @pre `runs` ascend in index and term, and
-  /// begin at start.index + 1 unless the log is empty.
-  log_view(log_position start, std::vector<term_run> runs, log_index last);
+  /// A log of which storage holds (start.index, last], with the records of
+  /// [start_offset, next_offset). @pre `runs` ascend in index and term, and begin at start.index +
+  /// 1 unless the log is empty.
+  log_view(log_position start, record_offset start_offset, std::vector<term_run> runs,
+           log_index last, record_offset next_offset);
 
   /// The entry before the first one kept; {0, 0} if the log was never trimmed.
   [[nodiscard]] log_position start() const { return start_; }
   [[nodiscard]] log_index last_index() const { return last_; }
   [[nodiscard]] log_position last() const { return {last_, *term_of(last_)}; }
+  /// Offset of the first record behind start().
+  [[nodiscard]] record_offset start_offset() const { return start_offset_; }
+  /// Offset of the first record behind last().
+  [[nodiscard]] record_offset next_offset() const { return next_offset_; }
+  /// Likewise behind `index`. Nothing if that is neither the start, nor the end, nor in memory.
+  [[nodiscard]] std::optional<record_offset> offset_after(log_index index) const;
   /// Also for the start. Nothing outside [start, last].
   [[nodiscard]] std::optional<term_id> term_of(log_index index) const;
   [[nodiscard]] bool contains(log_position position) const {
@@ -34,14 +42,16 @@ public:
   /// agree at best. Skips whole terms at once (paper 5.3). Not before the start.
   [[nodiscard]] log_position last_agreement(log_position limit) const;
 
-  /// @pre the index follows last_index(), and the term does not fall.
+  /// @pre index and offset follow the end of the log, and the term does not fall.
   void append(entry e);
-  /// @pre `first_removed` is beyond the start.
-  void truncate_from(log_index first_removed);
-  /// Empty, starting after `start`.
-  void reset(log_position start);
-  /// Forgets entries up to and including `last_removed`. @pre within the log.
-  void trim_to(log_index last_removed);
+  /// `next_offset` is where the entry at `first_removed` begins. @pre `first_removed` is beyond the
+  /// start; the offset is the right one as far as that is known.
+  void truncate_from(log_index first_removed, record_offset next_offset);
+  /// Empty, starting after `start` at `start_offset`.
+  void reset(log_position start, record_offset start_offset);
+  /// Forgets entries up to and including `last_removed`, behind which `start_offset` is. @pre
+  /// within the log.
+  void trim_to(log_index last_removed, record_offset start_offset);
 
   /// First entry held in memory; last_index() + 1 when none is.
   [[nodiscard]] log_index window_first() const {
@@ -61,7 +71,9 @@ private:
   // Invariants: runs_ ascend in first and term; runs_ is empty exactly if last_ == start_.index;
   // window_ holds the newest window_.size() entries, all beyond start_.
   log_position start_;
+  record_offset start_offset_;
   log_index last_;
+  record_offset next_offset_;
   std::vector<term_run> runs_;
   std::deque<entry> window_;
   std::uint64_t window_bytes_ = 0;

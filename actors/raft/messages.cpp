@@ -1,6 +1,7 @@
 #include "actors/raft/messages.hpp"
 
 #include <array>
+#include <optional>
 
 namespace cairn::raft {
 namespace {
@@ -12,6 +13,7 @@ bool in_range(const log_position& position) {
 
 std::string_view malformed_entries(const message& m, const append_request& body) {
   log_position before = body.prev;
+  std::optional<record_offset> offset;  // where the next entry must begin
   for (const entry& e : body.entries) {
     if (e.index != before.index.next()) return "entries are not contiguous";
     if (e.term < before.term || e.term > m.term || e.term.value() == 0) {
@@ -22,6 +24,9 @@ std::string_view malformed_entries(const message& m, const append_request& body)
       return "a configuration does not decode";
     }
     if (e.kind != entry_kind::data && e.record_count != 0) return "records in an internal entry";
+    if (e.base_offset >= k_offset_limit) return "offset out of range";
+    if (offset && e.base_offset != *offset) return "offsets are not contiguous";
+    offset = e.next_offset();
     before = e.position();
   }
   return {};
@@ -51,6 +56,7 @@ struct body_check {
     if (!in_range(body.content.last) || body.content.last.index.value() == 0) {
       return "snapshot position out of range";
     }
+    if (body.content.next_offset >= k_offset_limit) return "offset out of range";
     if (body.content.last.term > m.term) return "snapshot is of a later term";
     return validate(body.content.config).ok() ? "" : "snapshot configuration is not valid";
   }

@@ -106,8 +106,8 @@ struct message {
 [[nodiscard]] std::string_view name_of(const message_body& body);
 
 /// Why no honest peer can have sent this, or an empty text: numbers beyond their limits, entries
-/// that are not contiguous or whose terms fall, a configuration that does not decode. The driver
-/// should cut a peer that sends such things.
+/// whose indexes or offsets are not contiguous or whose terms fall, a configuration that does not
+/// decode. The driver should cut a peer that sends such things.
 [[nodiscard]] std::string_view malformed(const message& m);
 
 }  // namespace cairn::raft

@@ -84,6 +84,7 @@ struct snapshot_available {
 /// @pre `last_removed` is visible.
 struct log_trimmed {
   log_index last_removed;
+  record_offset start_offset;  ///< of the first record behind it
 };
 
 /// What the failure detector thinks of a node. A hint: it decides only who may sleep.

@@ -24,6 +24,8 @@ struct core_status {
   node_id leader;
   log_position start;
   log_position last;
+  record_offset start_offset;  ///< of the first record kept
+  record_offset next_offset;   ///< behind `last`
   log_index commit;
   log_index visible;  ///< the last one handed out
   log_index durable;

@@ -26,6 +26,8 @@ inline constexpr node_id k_nobody{};
 inline constexpr term_id k_term_limit{std::uint64_t{1} << 62U};
 /// Likewise for indexes.
 inline constexpr log_index k_index_limit{std::uint64_t{1} << 62U};
+/// Likewise for record offsets.
+inline constexpr record_offset k_offset_limit{std::uint64_t{1} << 62U};
 /// What an entry costs besides its payload, in every byte limit of the core.
 inline constexpr std::uint64_t k_entry_overhead_bytes = 64;
 
@@ -50,11 +52,14 @@ struct entry {
   term_id term;
   entry_kind kind = entry_kind::data;
   std::uint8_t codec = 0;          ///< passed through
-  std::uint32_t record_count = 0;  ///< passed through
+  std::uint32_t record_count = 0;  ///< 0 unless `kind` is data
+  record_offset base_offset;       ///< of its first record; that of the next one if it has none
   unix_ms timestamp_ms = 0;        ///< leader's clock; never lower than the entry before it
   shared_bytes payload;
 
   [[nodiscard]] log_position position() const { return {index, term}; }
+  /// Offset of the first record behind this entry.
+  [[nodiscard]] record_offset next_offset() const { return base_offset.plus(record_count); }
   [[nodiscard]] std::uint64_t size_bytes() const { return k_entry_overhead_bytes + payload.size(); }
 };
 

@@ -85,7 +85,7 @@ void raft_world::propose() {
   m.open_proposals.insert(value);
   raft::propose in;
   in.id = raft::proposal_id(value);
-  in.record_count = 1;
+  in.record_count = 1 + static_cast<std::uint32_t>(value / 2 % 3);
   in.payload = payload_of(value);
   give(index, std::move(in));
 }
@@ -136,7 +136,7 @@ void raft_world::trim() {
   const log_index last = start.plus(1 + random_.below(visible.since(start) - 2));
   if (m.core->log().start().index > last) return;
   m.disk.trim(last, m.core->configs().at(last));
-  give(index, raft::log_trimmed{last});
+  give(index, raft::log_trimmed{last, m.disk.start_offset});
 }
 
 }  // namespace cairn::testing

@@ -19,12 +19,18 @@ const raft::entry& raft_image::at(log_index index) const {
   return entries[index.since(start.index) - 1];
 }
 
+record_offset raft_image::offset_after(log_index index) const {
+  return index == start.index ? start_offset : at(index).next_offset();
+}
+
 raft::boot_state raft_image::boot() const {
   raft::boot_state boot;
   boot.state = state;
   boot.start = start;
+  boot.start_offset = start_offset;
   boot.start_config = start_config;
   boot.last = last();
+  boot.next_offset = offset_after(last());
   for (const raft::entry& e : entries) {
     if (boot.terms.empty() || boot.terms.back().term != e.term) {
       boot.terms.push_back({e.index, e.term});
@@ -43,6 +49,7 @@ void raft_image::apply(const raft::persist_batch& batch, std::size_t step_count)
   if (step_count == 0) return;
   if (batch.install && step(true)) {
     start = batch.install->last;
+    start_offset = batch.install->next_offset;
     start_config = batch.install->config;
     entries.clear();
   }
@@ -54,12 +61,15 @@ void raft_image::apply(const raft::persist_batch& batch, std::size_t step_count)
     if (step_count-- == 0) return;
     CAIRN_CHECK(e.index == last().next(), "entry {} written after {}", e.index.value(),
                 last().value());
+    CAIRN_CHECK(e.base_offset == offset_after(last()), "entry {} written at offset {}",
+                e.index.value(), e.base_offset.value());
     entries.push_back(e);
   }
 }
 
 void raft_image::trim(log_index last_removed, const raft::configuration& config) {
   const auto removed = static_cast<std::ptrdiff_t>(last_removed.since(start.index));
+  start_offset = offset_after(last_removed);
   start = {last_removed, *term_of(last_removed)};
   start_config = config;
   entries.erase(entries.begin(), entries.begin() + removed);
@@ -81,7 +91,7 @@ shared_bytes payload_of(std::uint64_t value) {
 }
 
 // Votes are kept over restarts, and log matching: whoever has an entry (index, term) has the same
-// one, after the same one (paper 5.3; by induction over all entries written).
+// one, after the same one (paper 5.3; by induction over all entries written), at the same offset.
 std::string raft_truth::saw_write(raft::node_id node, const raft_image& before,
                                   const raft::persist_batch& batch) {
   if (batch.state) {
@@ -97,9 +107,9 @@ std::string raft_truth::saw_write(raft::node_id node, const raft_image& before,
   term_id term_before =
       batch.install ? batch.install->last.term : before.term_of(previous).value_or(term_id(0));
   for (const raft::entry& e : batch.entries) {
-    const made now{value_of(e), term_before};
+    const made now{value_of(e), term_before, e.base_offset};
     const auto [known, first] = made_.try_emplace({e.index, e.term}, now);
-    if (!first && (known->second.value != now.value || known->second.term_before != term_before)) {
+    if (!first && known->second != now) {
       return fmt::format("log matching: two different entries ({}, {})", e.index.value(),
                          e.term.value());
     }

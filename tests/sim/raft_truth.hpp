@@ -15,12 +15,15 @@ namespace cairn::testing {
 struct raft_image {
   raft::hard_state state;
   raft::log_position start;
+  record_offset start_offset;
   raft::configuration start_config;
   std::vector<raft::entry> entries;  ///< from start.index + 1 on
 
   [[nodiscard]] log_index last() const { return start.index.plus(entries.size()); }
   [[nodiscard]] std::optional<term_id> term_of(log_index index) const;
   [[nodiscard]] const raft::entry& at(log_index index) const;
+  /// Of the first record behind `index`.
+  [[nodiscard]] record_offset offset_after(log_index index) const;
   [[nodiscard]] raft::boot_state boot() const;
 
   /// Carries out the first `step_count` steps of a batch: state, install, truncation, then entry by
@@ -56,6 +59,8 @@ private:
   struct made {
     std::uint64_t value;
     term_id term_before;
+    record_offset base_offset;
+    bool operator==(const made&) const = default;
   };
   struct agreed {
     term_id term;

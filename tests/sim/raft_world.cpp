@@ -243,7 +243,7 @@ void raft_world::give_snapshot(std::uint64_t index, const raft::snapshot_needed&
   raft::snapshot content;
   content.last = {last, *m.core->log().term_of(last)};
   content.config = m.core->configs().at(last);
-  content.next_offset = record_offset(last.value());
+  content.next_offset = m.disk.offset_after(last);
   if (random_.one_in(5)) return;  // forgotten; the core asks again
   at(1 + random_.below(2 * swarm_.disk_max), index,
      raft::input(raft::snapshot_available{want.peer, want.request, std::move(content)}));

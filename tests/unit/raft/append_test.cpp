@@ -16,6 +16,7 @@ configuration three() {
   return c;
 }
 
+// Entries of one record each in a log that begins with entry 1 at offset 0.
 append_request append(std::uint64_t prev_index, std::uint64_t prev_term,
                       const std::vector<std::uint64_t>& terms, std::uint64_t commit = 0) {
   append_request request;
@@ -25,6 +26,8 @@ append_request append(std::uint64_t prev_index, std::uint64_t prev_term,
     entry e;
     e.index = log_index(++prev_index);
     e.term = term_id(term);
+    e.record_count = 1;
+    e.base_offset = record_offset(prev_index - 1);
     e.payload = shared_bytes::copy_of(as_byte_span("payload"));
     request.entries.push_back(std::move(e));
   }
@@ -133,6 +136,7 @@ TEST_CASE("append: a configuration is in force at once, and gone when truncated 
   two.learners = nodes({4});
   append_request request = append(0, 0, {2, 2});
   request.entries[1].kind = entry_kind::config;
+  request.entries[1].record_count = 0;
   request.entries[1].payload = encode(two);
   node.receive(2, 2, request);
   CHECK(node.core.members().learners == nodes({4}));
@@ -170,10 +174,40 @@ TEST_CASE("append: a follower whose disk is slow takes no more than its limit") 
   CHECK(node.core.log().last_index() == log_index(3));
 }
 
+TEST_CASE("append: offsets must follow each other within a message and after the log") {
+  raft_node node(config_of(1), booted(three(), {1, 1, 2, 2}, 3));
+  append_request gap = append(2, 1, {3, 3});
+  gap.entries[1].base_offset = record_offset(4);
+  CHECK(malformed({node_id(2), node_id(1), term_id(3), gap}) == "offsets are not contiguous");
+  append_request far = append(2, 1, {3});
+  far.entries[0].base_offset = k_offset_limit;
+  CHECK(malformed({node_id(2), node_id(1), term_id(3), far}) == "offset out of range");
+  append_request other = append(4, 2, {3});
+  other.entries[0].base_offset = record_offset(5);  // the log says 4
+  node.receive(2, 3, other);
+  append_request beyond = append(2, 1, {3});
+  beyond.entries[0].base_offset = record_offset(9);  // not known exactly, but the log ends at 4
+  node.receive(2, 3, beyond);
+  REQUIRE(node.notices.size() == 2);
+  CHECK(node.notices[1].kind == notice_kind::message_refused);
+  CHECK(node.core.log().last_index() == log_index(4));
+  CHECK(node.core.log().next_offset() == record_offset(4));
+}
+
+TEST_CASE("append: after a truncation the next offset is that of the entry that replaces") {
+  raft_node node(config_of(1), booted(three(), {1, 1, 2, 2, 2}, 3));
+  append_request request = append(2, 1, {3});
+  request.entries[0].record_count = 10;
+  node.receive(2, 3, request);
+  CHECK(node.core.log().next_offset() == record_offset(12));
+  CHECK(node.core.status().next_offset == record_offset(12));
+}
+
 TEST_CASE("snapshot: replaces a log that conflicts at its last entry (bugs 35, 37)") {
   raft_node node(config_of(1), booted(three(), {1, 1, 1, 1}, 2));
   snapshot content;
   content.last = {log_index(3), term_id(2)};
+  content.next_offset = record_offset(3);
   content.config = three();
   node.receive(2, 2, snapshot_request{content});
   CHECK(node.core.log().start() == content.last);
@@ -190,6 +224,7 @@ TEST_CASE("snapshot: of what the log has already, changes nothing (paper section
   raft_node node(config_of(1), booted(three(), {2, 2, 2}, 2));
   snapshot content;
   content.last = {log_index(2), term_id(2)};
+  content.next_offset = record_offset(2);
   content.config = three();
   node.receive(2, 2, snapshot_request{content});
   CHECK(node.core.log().last_index() == log_index(3));
@@ -202,6 +237,7 @@ TEST_CASE("snapshot: arrives during a write of the old log (bug 36)") {
   node.receive(2, 2, append(0, 0, {2, 2}, 1));
   snapshot content;
   content.last = {log_index(9), term_id(2)};
+  content.next_offset = record_offset(9);
   content.config = three();
   node.receive(2, 2, snapshot_request{content});
   node.write_done();

@@ -29,6 +29,7 @@ struct raft_random final : raft::random_source {
 }
 
 /// A boot state with entries of the given terms, e.g. {1, 1, 2}; the configuration is at its start.
+/// Every entry has one record, also those before the start.
 [[nodiscard]] inline raft::boot_state booted(const raft::configuration& config,
                                              const std::vector<std::uint64_t>& terms,
                                              std::uint64_t term, std::uint64_t start_index = 0,
@@ -36,6 +37,7 @@ struct raft_random final : raft::random_source {
   raft::boot_state boot;
   boot.state.term = term_id(term);
   boot.start = {log_index(start_index), term_id(start_term)};
+  boot.start_offset = record_offset(start_index);
   boot.start_config = config;
   for (std::size_t i = 0; i < terms.size(); ++i) {
     if (i == 0 || terms[i] != terms[i - 1]) {
@@ -43,6 +45,7 @@ struct raft_random final : raft::random_source {
     }
   }
   boot.last = log_index(start_index + terms.size());
+  boot.next_offset = boot.start_offset.plus(terms.size());
   return boot;
 }
 

@@ -114,6 +114,8 @@ TEST_CASE("replication: a follower with conflicting terms is caught up (paper 5.
           entry e;
           e.index = at;
           e.term = *leader.core.log().term_of(at);
+          e.base_offset = record_offset(at.value() - 1);
+          e.record_count = 1;
           loaded.entries.push_back(e);
         }
         leader.step(std::move(loaded));
@@ -159,6 +161,7 @@ TEST_CASE("replication: a follower behind the start of the log gets a snapshot (
   CHECK(leader.snapshots[0].peer == node_id(3));
   snapshot content;
   content.last = {log_index(8), term_id(1)};
+  content.next_offset = record_offset(8);
   content.config = first(3);
   leader.step(snapshot_available{node_id(3), leader.snapshots[0].request, content});
   group.deliver();
@@ -167,6 +170,7 @@ TEST_CASE("replication: a follower behind the start of the log gets a snapshot (
   CHECK(leader.loads[0].first == log_index(9));
   CHECK(leader.loads[0].last == log_index(11));
   CHECK(group[3].core.log().start().index == log_index(8));
+  CHECK(group[3].core.log().start_offset() == record_offset(8));
 }
 
 TEST_CASE("replication: a snapshot without answer is asked for again (bug 39)") {
@@ -177,6 +181,22 @@ TEST_CASE("replication: a snapshot without answer is asked for again (bug 39)") 
   group.tick(12);
   REQUIRE(leader.snapshots.size() >= 2);
   CHECK(leader.snapshots[0].request != leader.snapshots[1].request);
+}
+
+TEST_CASE("proposal: the leader gives offsets without gaps, internal entries take none") {
+  raft_group group(3);
+  raft_node& leader = group.elect(1);  // its no-op is entry 1
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    propose in;
+    in.id = proposal_id(id);
+    in.record_count = 5;
+    leader.step(std::move(in));
+  }
+  group.deliver();
+  CHECK(leader.core.log().at(log_index(2)).base_offset == record_offset(0));
+  CHECK(leader.core.log().at(log_index(4)).base_offset == record_offset(10));
+  CHECK(leader.core.log().next_offset() == record_offset(15));
+  CHECK(group[2].core.log().next_offset() == record_offset(15));
 }
 
 TEST_CASE("proposal: ends in exactly one answer (bug 55)") {
