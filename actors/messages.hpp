@@ -8,8 +8,11 @@
 //   writer (LogActor; a RaftActor in front of it later)  append_batch, await_commit,
 //                               ask_log -> log_report, close_log -> log_closed, apply_retention
 //   port (apps/actor_port)      append_outcomes, log_advanced, wait_alarm
+//   LogActor (storage only)     persist -> persisted, reserve_room -> room_reserved,
+//                               load_entries -> loaded, attach_raft
+//   RaftActor                   log_trimmed, and the answers above
 //   SegmentActor                segment_read -> read_outcome, cold_read_done, segment_sealed
-//   ReaderActor                 cold_read -> read_outcome
+//   ReaderActor                 cold_read -> read_outcome, load_entries -> loaded
 //   MaintenanceActor            watch_log, run_chores
 //   NodeActor                   actor_started, actor_stopped, list_actors -> actor_list, log_fenced
 //   all of them                 describe -> actor_report
@@ -17,12 +20,14 @@
 // An arrow is a CAF request with a response: if the receiver dies, the asker gets an error. Appends
 // are plain messages, because one answer covers many; a port monitors the writer instead.
 
+#include "actors/raft/ready.hpp"
 #include "storage/base/bytes.hpp"
 #include "storage/base/errc.hpp"
 #include "storage/base/ids.hpp"
 
 #include <caf/actor.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -132,6 +137,64 @@ struct read_outcome {
   record_offset start;
   std::vector<read_frame> frames;
   log_range range;
+};
+
+// --- between a RaftActor and its LogActor --------------------------------------------------------
+// Each of these is answered exactly once, to whoever sent it: a plain message for a plain message,
+// a response for a request. They never leave the process.
+
+/// Carry out one write: everything in `batch`, in the order that raft::persist_batch gives, then
+/// one sync. One at a time.
+struct persist {
+  std::shared_ptr<const raft::persist_batch> batch;
+};
+
+/// What became of a persist. `code` none: all of it is durable. disk_full: nothing of it was done;
+/// ask again later with the same batch. Anything else: the log is fenced for ever and the node
+/// ends.
+struct persisted {
+  raft::persist_ticket ticket;
+  errc code = errc::none;
+  std::string detail;
+  std::uint64_t room_bytes = 0;  ///< as in room_reserved
+};
+
+/// Find room for entries of `bytes` together, counted as storage::frame_stride_bytes(payload).
+struct reserve_room {
+  std::uint64_t bytes = 0;
+};
+
+/// `code` none: there is room for what was asked. disk_full: there is not. Either way entries of
+/// `room_bytes` together will not meet a full disk, until others have used the room.
+struct room_reserved {
+  errc code = errc::none;
+  std::string detail;
+  std::uint64_t room_bytes = 0;
+};
+
+/// Read entries for a lagging peer. Reads below the published end run on a ReaderActor.
+struct load_entries {
+  raft::load_request request;
+};
+
+/// Fewer entries than asked for are fine; none means that the read failed, `code` says why.
+struct loaded {
+  raft::node_id peer;
+  std::uint64_t request = 0;
+  std::vector<raft::entry> entries;
+  errc code = errc::none;
+  std::string detail;
+};
+
+/// To the LogActor: tell this RaftActor what retention removes.
+struct attach_raft {
+  caf::actor raft;
+};
+
+/// Retention has removed every entry up to and including `start`; all of them were published.
+struct log_trimmed {
+  raft::log_position start;
+  record_offset lowest;  ///< lowest offset now
 };
 
 // --- segments, maintenance, retention ------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "actors/inspect.hpp"
 #include "actors/messages.hpp"
 
+#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/is_error_code_enum.hpp>
 #include <caf/type_id.hpp>
 
@@ -38,8 +39,26 @@ CAF_ADD_TYPE_ID(cairn, (cairn::actors::list_alarm))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::ask_log))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_report))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_fenced))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::persist))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::persisted))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::reserve_room))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::room_reserved))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::load_entries))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::loaded))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::attach_raft))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_trimmed))
 
 CAF_END_TYPE_ID_BLOCK(cairn)
+
+// Between actors of one process only: serializing one is a bug and fails.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::persist)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::persisted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::reserve_room)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::room_reserved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::load_entries)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::loaded)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::attach_raft)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::log_trimmed)
 
 // caf::error carries our codes one to one.
 CAF_ERROR_CODE_ENUM(cairn::errc)

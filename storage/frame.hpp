@@ -33,6 +33,12 @@ enum class frame_kind : std::uint8_t {
 
 enum class frame_codec : std::uint8_t { none = 0, zstd = 1 };
 
+/// Bytes that a frame with this much payload takes in a store, header and padding included.
+[[nodiscard]] constexpr std::uint64_t frame_stride_bytes(std::uint64_t payload_bytes) {
+  const std::uint64_t used = k_frame_header_bytes + payload_bytes;
+  return (used + k_frame_align_bytes - 1) / k_frame_align_bytes * k_frame_align_bytes;
+}
+
 struct frame_header {
   std::uint32_t payload_bytes = 0;
   std::uint32_t record_count = 0;
@@ -53,10 +59,7 @@ struct frame_header {
   /// Offset after the last record.
   [[nodiscard]] record_offset next_offset() const { return base_offset.plus(record_count); }
   /// Bytes from the start of this frame to the start of the next one.
-  [[nodiscard]] std::uint64_t stride_bytes() const {
-    const std::uint64_t used = k_frame_header_bytes + payload_bytes;
-    return (used + k_frame_align_bytes - 1) / k_frame_align_bytes * k_frame_align_bytes;
-  }
+  [[nodiscard]] std::uint64_t stride_bytes() const { return frame_stride_bytes(payload_bytes); }
 };
 
 using frame_header_bytes = std::array<std::byte, k_frame_header_bytes>;
