@@ -1,7 +1,6 @@
 // The follower's side of the log: paper 5.3.
 
 #include "actors/raft/core.hpp"
-#include "actors/raft/planted_bug.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,6 @@
 // Elections: paper 5.2 and 5.4.1; pre-vote: dissertation 9.6; lease: dissertation 4.2.3.
 
 #include "actors/raft/core.hpp"
-#include "actors/raft/planted_bug.hpp"
 #include "actors/raft/quorum.hpp"
 
 namespace cairn::raft {

@@ -2,8 +2,8 @@
 // or stands still would make them wrong.
 
 #include "actors/raft/core.hpp"
-#include "actors/raft/planted_bug.hpp"
 #include "actors/raft/quorum.hpp"
+#include "storage/base/planted_bug.hpp"
 
 #include <utility>
 

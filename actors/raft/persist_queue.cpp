@@ -1,7 +1,7 @@
 #include "actors/raft/persist_queue.hpp"
 
-#include "actors/raft/planted_bug.hpp"
 #include "storage/base/check.hpp"
+#include "storage/base/planted_bug.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -10,7 +10,7 @@ namespace cairn::raft {
 
 void persist_queue::truncated(log_index first_removed) {
   const log_index kept = prior(first_removed);
-  if constexpr (!planted(10)) {
+  if (!planted(10)) {
     durable_ = std::min(durable_, kept);
     if (flight_) flight_->valid_to = std::min(flight_->valid_to, kept);
   }
