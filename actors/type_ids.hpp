@@ -1,9 +1,12 @@
 #pragma once
-// The one block of CAF type ids. Ids follow from the order: append, never insert, once messages
-// cross processes. Every program calls init_type_ids() before it makes an actor_system.
+// The one block of CAF type ids. Ids follow from the order. Only the first type crosses processes:
+// leave it first, and append to the rest. Every program calls init_type_ids() before it makes an
+// actor_system.
 
 #include "actors/inspect.hpp"
 #include "actors/messages.hpp"
+#include "actors/peer_envelope.hpp"
+#include "actors/peer_hub.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/is_error_code_enum.hpp>
@@ -11,6 +14,7 @@
 
 CAF_BEGIN_TYPE_ID_BLOCK(cairn, caf::first_custom_type_id)
 
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::peer_envelope))
 CAF_ADD_TYPE_ID(cairn, (cairn::errc))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::append_batch))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::append_outcomes))
@@ -47,6 +51,7 @@ CAF_ADD_TYPE_ID(cairn, (cairn::actors::load_entries))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::loaded))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::attach_raft))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::log_trimmed))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::link_changed))
 
 CAF_END_TYPE_ID_BLOCK(cairn)
 
