@@ -102,6 +102,13 @@ result<listen_address> parse_address(std::string_view text) {
   return address;
 }
 
+bool is_wildcard(const listen_address& address) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, address.host.c_str(), &v4) == 1) return v4.s_addr == 0;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, address.host.c_str(), &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
+}
+
 result<std::string> parse_node_id(std::string_view text) {
   const auto letter_or_digit = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

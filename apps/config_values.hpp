@@ -19,6 +19,8 @@ namespace cairn::apps {
 [[nodiscard]] result<std::uint64_t> parse_milliseconds(std::string_view text);
 /// `127.0.0.1:80`, `[::1]:80`. The host is an IP address, not a name.
 [[nodiscard]] result<listen_address> parse_address(std::string_view text);
+/// True for 0.0.0.0 and [::]: fine to listen on, of no use to others.
+[[nodiscard]] bool is_wildcard(const listen_address& address);
 /// 1-64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit.
 [[nodiscard]] result<std::string> parse_node_id(std::string_view text);
 /// true or false.

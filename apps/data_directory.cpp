@@ -8,7 +8,9 @@ namespace cairn::apps {
 namespace {
 
 constexpr const char* k_meta_name = "/meta.toml";
-constexpr std::int64_t k_meta_format = 1;
+constexpr std::int64_t k_meta_format = 2;
+/// Before there were clusters: without data id and number.
+constexpr std::int64_t k_meta_format_single = 1;
 
 status write_whole(storage::env& env, const std::string& directory, const std::string& path,
                    const std::string& text, bool durable) {
@@ -48,15 +50,30 @@ result<node_identity> parse_meta(const std::string& path, const std::string& tex
   } catch (const toml::parse_error& e) {
     return damaged(e.description());
   }
-  if (table["format"].value<std::int64_t>() != k_meta_format) {
+  const auto format = table["format"].value<std::int64_t>();
+  if (format != k_meta_format && format != k_meta_format_single) {
     return damaged(fmt::format("format is not {}: written by a newer version?", k_meta_format));
   }
-  auto node_id = table["node_id"].value<std::string>();
-  auto cluster_id = table["cluster_id"].value<std::string>();
-  if (!node_id || !cluster_id || node_id->empty() || cluster_id->empty()) {
-    return damaged("node_id or cluster_id is missing");
+  const auto text_at = [&](std::string_view key) {
+    return table[key].value<std::string>().value_or(std::string());
+  };
+  node_identity identity{.node_id = text_at("node_id"),
+                         .data_id = text_at("data_id"),
+                         .cluster_id = text_at("cluster_id"),
+                         .number = 0};
+  const auto number = table["number"].value<std::int64_t>().value_or(0);
+  if (identity.node_id.empty()) return damaged("node_id is missing");
+  if (format == k_meta_format_single) {
+    if (identity.cluster_id.empty()) return damaged("cluster_id is missing");
+    identity.number = 1;
+    return identity;
   }
-  return node_identity{.node_id = std::move(*node_id), .cluster_id = std::move(*cluster_id)};
+  if (identity.data_id.empty()) return damaged("data_id is missing");
+  if (number < 0 || (number > 0) == identity.cluster_id.empty()) {
+    return damaged("number and cluster_id do not go together");
+  }
+  identity.number = static_cast<std::uint64_t>(number);
+  return identity;
 }
 
 /// A directory that holds a log but has lost its identity must not get a new one.
@@ -69,53 +86,92 @@ result<bool> has_logs(storage::env& env, const std::string& path) {
   return !entries->empty();
 }
 
-result<node_identity> first_start(storage::env& env, const std::string& path,
-                                  const std::string& node_id) {
+std::string random_id(storage::env& env) {
+  return fmt::format("{:016x}{:016x}", env.random_u64(), env.random_u64());
+}
+
+status write_meta(storage::env& env, const std::string& path, const node_identity& identity) {
+  auto text = fmt::format(
+      "# Which node and cluster this directory belongs to. Written by the node; do not edit.\n"
+      "format = {}\nnode_id = \"{}\"\ndata_id = \"{}\"\n",
+      k_meta_format, identity.node_id, identity.data_id);
+  if (identity.is_member()) {
+    text += fmt::format("cluster_id = \"{}\"\nnumber = {}\n", identity.cluster_id, identity.number);
+  }
+  return write_whole(env, path, path + k_meta_name, text, true);
+}
+
+result<node_identity> new_identity(storage::env& env, const std::string& path,
+                                   const std::string& node_id) {
   const auto logs = has_logs(env, path);
   if (!logs) return logs.error();
-  const auto meta = path + k_meta_name;
   if (*logs) {
     return error{errc::corruption,
-                 fmt::format("{} is missing although {}/logs holds logs: nobody can say to which "
+                 fmt::format("{}{} is missing although {}/logs holds logs: nobody can say to which "
                              "node and cluster they belong",
-                             meta, path)};
+                             path, k_meta_name, path)};
   }
-  node_identity identity{
-      .node_id = node_id,
-      .cluster_id = fmt::format("{:016x}{:016x}", env.random_u64(), env.random_u64())};
-  const auto text = fmt::format(
-      "# Which node and cluster this directory belongs to. Written once; do not edit.\n"
-      "format = {}\nnode_id = \"{}\"\ncluster_id = \"{}\"\n",
-      k_meta_format, identity.node_id, identity.cluster_id);
-  auto written = write_whole(env, path, meta, text, true);
-  if (!written) return written.error();
-  return identity;
+  return node_identity{
+      .node_id = node_id, .data_id = random_id(env), .cluster_id = {}, .number = 0};
+}
+
+struct found_identity {
+  node_identity identity;
+  bool on_disk = false;  // exactly so
+};
+
+result<found_identity> find_identity(storage::env& env, const std::string& path,
+                                     const std::string& node_id) {
+  const auto meta = path + k_meta_name;
+  const auto text = read_whole(env, meta);
+  if (!text && text.code() != errc::not_found) return text.error();
+  auto identity = text ? parse_meta(meta, *text) : new_identity(env, path, node_id);
+  if (!identity) return identity.error();
+  found_identity found{.identity = *std::move(identity), .on_disk = text.ok()};
+  if (found.identity.data_id.empty()) {
+    found.identity.data_id = random_id(env);
+    found.on_disk = false;
+  }
+  return found;
 }
 
 }  // namespace
 
 result<data_directory> data_directory::open(storage::env& env, const std::string& path,
-                                            const std::string& node_id) {
+                                            const std::string& node_id, first_start how) {
   if (auto made = env.make_directories(path); !made) return made.error();
   auto lock = env.lock_directory(path);
   if (!lock) return lock.error();
-  const auto meta = path + k_meta_name;
-  const auto text = read_whole(env, meta);
-  result<node_identity> identity = error{};
-  if (text) {
-    identity = parse_meta(meta, *text);
-  } else if (text.code() == errc::not_found) {
-    identity = first_start(env, path, node_id);
-  } else {
-    return text.error();
-  }
-  if (!identity) return identity.error();
-  if (identity->node_id != node_id) {
+  auto found = find_identity(env, path, node_id);
+  if (!found) return found.error();
+  auto& identity = found->identity;
+  if (identity.node_id != node_id) {
     return error{errc::invalid_argument,
                  fmt::format("--node-id {}: the data in {} belongs to node {}", node_id, path,
-                             identity->node_id)};
+                             identity.node_id)};
   }
-  return data_directory(env, path, std::move(*lock), std::move(*identity));
+  const bool alone = how == first_start::alone && !found->on_disk;
+  if (!identity.is_member() && (how == first_start::bootstrap || alone)) {
+    identity.cluster_id = random_id(env);
+    identity.number = 1;
+    found->on_disk = false;
+  }
+  if (!found->on_disk) {
+    if (auto written = write_meta(env, path, identity); !written) return written.error();
+  }
+  return data_directory(env, path, std::move(*lock), std::move(identity));
+}
+
+status data_directory::bind(const std::string& cluster_id, std::uint64_t number) {
+  CAIRN_CHECK(!identity_.is_member(), "the directory belongs to cluster {} already",
+              identity_.cluster_id);
+  CAIRN_CHECK(number != 0 && !cluster_id.empty(), "bound to nothing");
+  auto bound = identity_;
+  bound.cluster_id = cluster_id;
+  bound.number = number;
+  if (auto written = write_meta(*env_, path_, bound); !written) return written;
+  identity_ = std::move(bound);
+  return {};
 }
 
 data_directory::data_directory(storage::env& env, std::string path,

@@ -2,7 +2,7 @@
 // A node's data directory: who owns it, and which node and cluster it belongs to.
 //
 //   DIR/lock             held while a node runs
-//   DIR/meta.toml        node id and cluster id, written once
+//   DIR/meta.toml        node id, data id; cluster id and number once the node is a member
 //   DIR/ports.json       where the running node listens
 //   DIR/logs/default/    the log (storage)
 
@@ -18,9 +18,19 @@ namespace cairn::apps {
 /// What a data directory is bound to for ever.
 struct node_identity {
   std::string node_id;
-  std::string cluster_id;  ///< 32 hexadecimal digits, random
+  std::string data_id;       ///< of this directory: 32 hexadecimal digits, random
+  std::string cluster_id;    ///< likewise; empty until the node is a member
+  std::uint64_t number = 0;  ///< Raft's name of the node; 0 until it is a member
 
+  [[nodiscard]] bool is_member() const { return number != 0; }
   bool operator==(const node_identity&) const = default;
+};
+
+/// What a node does when its directory belongs to no cluster yet.
+enum class first_start : std::uint8_t {
+  alone,      ///< empty: a new cluster of one; else wait on for the cluster it was to join
+  bootstrap,  ///< a new cluster of one, with a random id
+  join,       ///< belongs to nobody until bind()
 };
 
 /// Where the node listens. 0: nowhere.
@@ -34,11 +44,16 @@ struct listening_ports {
 class data_directory {
 public:
   /// Makes the directory when missing, locks it and reads or, the first time, durably writes its
-  /// identity. locked: another process has it (the detail names the directory);
+  /// identity; what is there wins over `how`. A directory of the time before there were clusters
+  /// becomes that of number 1. locked: another process has it (the detail names the directory);
   /// invalid_argument: it belongs to another node (the detail names both); corruption: meta.toml is
   /// not what we write; io_error, disk_full.
   [[nodiscard]] static result<data_directory> open(storage::env& env, const std::string& path,
-                                                   const std::string& node_id);
+                                                   const std::string& node_id, first_start how);
+
+  /// The node has become member `number` of a cluster. Durable on return.
+  /// @pre identity() is not a member's. io_error, disk_full.
+  [[nodiscard]] status bind(const std::string& cluster_id, std::uint64_t number);
 
   [[nodiscard]] const node_identity& identity() const { return identity_; }
   [[nodiscard]] std::string log_path(const std::string& log) const {

@@ -68,9 +68,8 @@ net::member_info self_of(const node_config& config, const listen_address& http) 
   net::member_info self;
   self.id = config.node_id;
   self.state = "alive";
-  auto advertised = http;
-  if (!config.advertise_host.empty()) advertised.host = config.advertise_host;
-  self.http = to_text(advertised);
+  self.http = advertised(config, http);
+  self.zone = config.zone;
   self.version = k_version;
   self.incarnation = 1;
   return self;
@@ -125,8 +124,14 @@ int run_node(const node_config& config) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_files_max();
 
+  // Until there is somebody to carry it out.
+  if (!config.join.empty() || config.wait_to_be_added) {
+    return failed("--join", error{errc::invalid_argument, "joining is not supported yet"});
+  }
+
   const auto env = storage::make_posix_env();
-  auto data = data_directory::open(*env, config.data_dir, config.node_id);
+  auto data = data_directory::open(*env, config.data_dir, config.node_id,
+                                   config.bootstrap ? first_start::bootstrap : first_start::alone);
   if (!data) return failed("cannot use the data directory", data.error());
   data->remove_ports();  // left by a node that was killed; whoever waits for it must not find that
 

@@ -1,5 +1,6 @@
 #include "apps/node_config.hpp"
 
+#include "apps/config_values.hpp"
 #include "apps/node_options.hpp"
 #include "apps/version.hpp"
 
@@ -29,7 +30,7 @@ constexpr const char* k_footer =
     "  0  ended as asked (SIGTERM, SIGINT): everything acknowledged is on disk, files are closed\n"
     "  1  failed: data directory in use or damaged, port taken, a write to the disk failed\n"
     "  2  bad configuration: the flag, variable or key is named; also a --node-id that is not the\n"
-    "     one of the data directory\n"
+    "     one of the data directory, and a node that its cluster does not let in\n"
     "A second SIGTERM or SIGINT ends the process at once; what was acknowledged is safe all the "
     "same.";
 
@@ -100,16 +101,28 @@ void declare(CLI::App& app, given_flags& given) {
 }
 
 status check_together(const node_config& config) {
-  if (!config.join.empty() && config.bootstrap) {
-    return bad("--join", "a node either bootstraps a cluster or joins one");
+  if (config.bootstrap && (!config.join.empty() || config.wait_to_be_added)) {
+    return bad("--bootstrap and --join", "a node either begins a cluster or joins one");
   }
-  if (!config.join.empty()) {
-    return bad("--join", "joining a cluster is not supported yet; start the node without it");
+  constexpr std::uint64_t k_heartbeats_min = 4;
+  if (config.election_ms < k_heartbeats_min * config.heartbeat_ms) {
+    return bad("--election-ms",
+               fmt::format("{} is under {} times --heartbeat-ms, which is {}", config.election_ms,
+                           k_heartbeats_min, config.heartbeat_ms));
+  }
+  if (config.advertise_host.empty() && is_wildcard(config.peer)) {
+    return bad("--peer " + to_text(config.peer),
+               "other nodes need an address that they can reach: add --advertise-host");
   }
   return {};
 }
 
 }  // namespace
+
+std::string advertised(const node_config& config, listen_address address) {
+  if (!config.advertise_host.empty()) address.host = config.advertise_host;
+  return to_text(address);
+}
 
 config_sources config_sources::of_process() {
   config_sources sources;

@@ -33,9 +33,14 @@ struct node_config {
   listen_address http{"127.0.0.1", 8080};
   listen_address grpc{"127.0.0.1", 9080};
   listen_address peer{"127.0.0.1", 7080};
-  std::string advertise_host;  ///< empty: the host of `http`
+  std::string advertise_host;  ///< IP address; empty: each listener's own
+  std::string zone;
   bool bootstrap = false;
-  std::string join;
+  std::vector<listen_address> join;  ///< peer addresses of members; empty: do not join
+  bool wait_to_be_added = false;     ///< --join none
+  bool leave = false;                ///< leave the cluster when ended by a signal
+  std::uint64_t heartbeat_ms = 100;
+  std::uint64_t election_ms = 500;
 
   std::uint32_t http_threads = 2;
   net::gateway_limits http_limits;
@@ -49,6 +54,9 @@ struct node_config {
   std::string log_level = "info";
   std::string log_format = "text";  ///< text or json
 };
+
+/// What others are told of an address that this node listens on.
+[[nodiscard]] std::string advertised(const node_config& config, listen_address address);
 
 /// What the command line asks for: to run with `config`, or to print `text` and end well.
 struct command_line {

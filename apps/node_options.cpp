@@ -55,6 +55,78 @@ std::string changed(std::string text, char from, char to, bool upper) {
   return text;
 }
 
+/// `none`, or addresses with ports.
+status set_join(node_config& config, const std::string& text) {
+  config.join.clear();
+  config.wait_to_be_added = text == "none";
+  if (config.wait_to_be_added) return {};
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    auto address = parse_address(text.substr(begin, end - begin));
+    if (!address) return address.error();
+    if (address->port == 0) {
+      return error{errc::invalid_argument, "'" + text + "' has a port 0: nobody listens there"};
+    }
+    config.join.push_back(*std::move(address));
+    begin = end + 1;
+  }
+  return {};
+}
+
+result<std::string> parse_host(const std::string& text) {
+  // As an address it is parsed with a port; brackets only belong there.
+  const bool v6 = text.find(':') != std::string::npos;
+  auto address = parse_address((v6 ? "[" + text + "]" : text) + ":0");
+  if (!address || is_wildcard(*address)) {
+    return error{errc::invalid_argument,
+                 "'" + text + "' is not an IP address that others can reach"};
+  }
+  return address->host;
+}
+
+auto time_between(std::uint64_t least_ms, std::uint64_t most_ms) {
+  return [=](const std::string& text) -> result<std::uint64_t> {
+    auto ms = parse_milliseconds(text);
+    if (ms && (*ms < least_ms || *ms > most_ms)) {
+      return error{errc::invalid_argument, "'" + text + "' is not from " +
+                                               std::to_string(least_ms) + " to " +
+                                               std::to_string(most_ms) + " ms"};
+    }
+    return ms;
+  };
+}
+
+std::vector<node_option> cluster_options() {
+  return {
+      {"bootstrap", "", "false",
+       "begin a new cluster of one; an empty directory does so without it, unless --join is given. "
+       "Data that are there always win",
+       parsed(
+           parse_bool, [](node_config & c) -> auto& { return c.bootstrap; })},
+      {"join", "ADDR:PORT[,...]", "",
+       "join the cluster of which these are members, by their --peer addresses; asks them in turn "
+       "until one lets this node in. 'none': wait for 'cairn cluster add'. Without effect once the "
+       "node is a member",
+       set_join},
+      {"leave", "", "false",
+       "leave the cluster when ended by a signal, for nodes that do not come back",
+       parsed(
+           parse_bool, [](node_config & c) -> auto& { return c.leave; })},
+      {"zone", "NAME", "", "where this node stands; shown by 'cairn cluster members'",
+       parsed(
+           parse_node_id, [](node_config & c) -> auto& { return c.zone; })},
+      {"heartbeat-ms", "TIME", "100", "a leader shows that it is there this often, when it is idle",
+       parsed(
+           time_between(10, 60'000), [](node_config & c) -> auto& { return c.heartbeat_ms; })},
+      {"election-ms", "TIME", "500",
+       "a leader that is silent for this long to twice as long is replaced; at least four "
+       "heartbeats; the same on all nodes",
+       parsed(
+           time_between(40, 600'000), [](node_config & c) -> auto& { return c.election_ms; })},
+  };
+}
+
 std::vector<node_option> identity_options() {
   return {
       {"node-id", "NAME", "n1", "name of this node; a data directory keeps the one it began with",
@@ -70,20 +142,14 @@ std::vector<node_option> identity_options() {
        "gRPC; checked and reserved, nothing listens there yet",
        parsed(
            parse_address, [](node_config & c) -> auto& { return c.grpc; })},
-      {"peer", "ADDR:PORT", "127.0.0.1:7080",
-       "other nodes; checked and reserved until there is replication",
+      {"peer", "ADDR:PORT", "127.0.0.1:7080", "other nodes; port 0 picks one",
        parsed(
            parse_address, [](node_config & c) -> auto& { return c.peer; })},
-      {"advertise-host", "HOST", "",
-       "host under which others reach this node, if not that of --http",
+      {"advertise-host", "IP", "",
+       "IP address under which clients and other nodes reach this one, if it is not the one in "
+       "--http, --grpc and --peer",
        parsed(
-           any_text, [](node_config & c) -> auto& { return c.advertise_host; })},
-      {"bootstrap", "", "false", "start a new cluster of one; existing data always wins",
-       parsed(
-           parse_bool, [](node_config & c) -> auto& { return c.bootstrap; })},
-      {"join", "ADDR:PORT[,...]", "", "join a cluster; not supported yet, exits with 2",
-       parsed(
-           any_text, [](node_config & c) -> auto& { return c.join; })},
+           parse_host, [](node_config & c) -> auto& { return c.advertise_host; })},
   };
 }
 
@@ -174,7 +240,7 @@ std::string node_option::key() const {
 const std::vector<node_option>& node_options() {
   static const std::vector<node_option> options = [] {
     std::vector<node_option> all;
-    for (auto group : {identity_options(), log_options(), limit_options()}) {
+    for (auto group : {identity_options(), cluster_options(), log_options(), limit_options()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

@@ -117,9 +117,48 @@ TEST_CASE("node config: a complaint names the flag, variable or key") {
   CHECK(contains(sources.complaint({"--config", "c"}), "c:1"));
 }
 
-TEST_CASE("node config: joining is refused honestly") {
+TEST_CASE("node config: a node joins by addresses, or waits to be added") {
   const fake_sources sources;
-  CHECK(contains(sources.complaint({"--join", "10.0.0.1:7080"}), "not supported yet"));
+  const auto line = sources.read({"--join", "10.0.0.1:7080,[::1]:7081"});
+  REQUIRE(line.ok());
+  REQUIRE(line->config.join.size() == 2);
+  CHECK(to_text(line->config.join[1]) == "[::1]:7081");
+  CHECK_FALSE(line->config.wait_to_be_added);
+  CHECK(sources.read({"--join", "none"})->config.wait_to_be_added);
+  for (const auto* bad : {"", "10.0.0.1", "10.0.0.1:7080,", "n1:7080", "10.0.0.1:0"}) {
+    CAPTURE(bad);
+    CHECK(contains(sources.complaint({std::string("--join=") + bad}), "--join"));
+  }
+  for (const auto* join : {"10.0.0.1:7080", "none"}) {
+    const auto both = sources.complaint({"--bootstrap", "--join", join});
+    CHECK(contains(both, "--bootstrap"));
+    CHECK(contains(both, "--join"));
+  }
+}
+
+TEST_CASE("node config: others are told an address that they can reach") {
+  const fake_sources sources;
+  CHECK(contains(sources.complaint({"--peer", "0.0.0.0:7080"}), "--advertise-host"));
+  CHECK(contains(sources.complaint({"--peer", "[::]:7080"}), "--advertise-host"));
+  CHECK(contains(sources.complaint({"--advertise-host", "0.0.0.0"}), "--advertise-host"));
+  CHECK(contains(sources.complaint({"--advertise-host", "a host"}), "--advertise-host"));
+  const auto line = sources.read({"--peer", "0.0.0.0:7080", "--advertise-host", "10.0.0.9"});
+  REQUIRE(line.ok());
+  CHECK(advertised(line->config, line->config.peer) == "10.0.0.9:7080");
+  CHECK(advertised(node_config{}, {"127.0.0.1", 80}) == "127.0.0.1:80");
+  const auto v6 = sources.read({"--advertise-host", "fd00::1"});
+  REQUIRE(v6.ok());
+  CHECK(advertised(v6->config, {"::", 80}) == "[fd00::1]:80");
+}
+
+TEST_CASE("node config: an election takes at least four heartbeats") {
+  const fake_sources sources;
+  const auto line = sources.read({"--heartbeat-ms", "20", "--election-ms", "1s"});
+  REQUIRE(line.ok());
+  CHECK(line->config.heartbeat_ms == 20);
+  CHECK(line->config.election_ms == 1'000);
+  CHECK(contains(sources.complaint({"--heartbeat-ms", "200"}), "--election-ms"));
+  CHECK(contains(sources.complaint({"--heartbeat-ms", "1"}), "--heartbeat-ms"));
 }
 
 TEST_CASE("node config: help names every setting and the exit codes, and wins over the rest") {
