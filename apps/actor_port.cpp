@@ -287,6 +287,15 @@ net::request_id actor_port::describe_actors(
              });
 }
 
+net::request_id actor_port::change_cluster(net::cluster_change,
+                                           net::completion<net::cluster_changed> done) {
+  const auto id = next_id_++;
+  answer_later<net::cluster_changed>(
+      id, std::move(done),
+      make_failure(errc::unsupported, "changes of the cluster are not supported yet"));
+  return id;
+}
+
 void actor_port::answer_describe(caf::mailbox_element& message) {
   actors::actor_report report;
   report.id = companion_.id();

@@ -40,6 +40,8 @@ public:
   net::request_id describe_cluster(net::completion<net::cluster_description> done) override;
   net::request_id describe_actors(
       std::uint64_t id, net::completion<std::vector<net::actor_description>> done) override;
+  net::request_id change_cluster(net::cluster_change change,
+                                 net::completion<net::cluster_changed> done) override;
   void cancel(net::request_id id) override;
   void flush() override;
   void poll() override;

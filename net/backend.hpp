@@ -179,6 +179,27 @@ struct cluster_description {
   std::vector<member_info> members;
 };
 
+/// A change of who is in the cluster, or of who leads a log.
+struct cluster_change {
+  enum class action : std::uint8_t {
+    add_member,     ///< let in the node that waits at `peer`
+    remove_member,  ///< its lead goes to another first
+    move_leader,    ///< of `log`, to `node`
+  };
+  action what = action::add_member;
+  std::string node;      ///< id of the member
+  std::string peer{};    ///< add_member
+  std::string log{};     ///< move_leader
+  steady_time deadline;  ///< past it: outcome_unknown, or unavailable if not yet begun
+};
+
+/// How the cluster stands after a change.
+struct cluster_changed {
+  bool changed = true;   ///< false: it stood so before
+  std::string leader{};  ///< of the log in question
+  term_id term;
+};
+
 /// Names one read or append of a port while it is unanswered. Never reused.
 using request_id = std::uint64_t;
 
@@ -206,6 +227,12 @@ public:
   /// (not_found if gone).
   virtual request_id describe_actors(std::uint64_t id,
                                      completion<std::vector<actor_description>> done) = 0;
+
+  /// Carries out a change, wherever the leader is, and completes once it is committed. Fails with
+  /// not_found (no such node or log), invalid_argument (it makes no sense, `detail` says why),
+  /// already_exists (the id belongs to a member with other data), unavailable (no leader, another
+  /// change is under way, the node that is to come or to lead does not answer), outcome_unknown.
+  virtual request_id change_cluster(cluster_change change, completion<cluster_changed> done) = 0;
 
   /// Forgets a request, for instance because the client has gone: its completion is not called any
   /// more. An append that has been handed over happens all the same.

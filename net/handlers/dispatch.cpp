@@ -32,6 +32,12 @@ handler handler_of(route_id route, http_method method) {
       return {check_json_only, run_describe_log};
     case route_id::cluster:
       return {check_json_only, run_describe_cluster};
+    case route_id::cluster_members:
+      return {check_add_member, run_add_member};
+    case route_id::cluster_member:
+      return {check_remove_member, run_remove_member};
+    case route_id::log_leader:
+      return {check_move_leader, run_move_leader};
     case route_id::actors:
       return {check_actors, run_list_actors};
     case route_id::actor:
@@ -115,7 +121,7 @@ std::optional<problem> check_request(exchange& x, const request_head& head,
   }
   x.route = match.found->id;
   if (auto wrong = check_method(x, head, *match.found)) return wrong;
-  if (head.method == http_method::post) x.outcome = write_outcome::rejected;
+  if (head.method == http_method::post || head.method == http_method::del) x.outcome = write_outcome::rejected;
   if (x.route == route_id::proglog) {
     if (auto wrong = take_log(x, "default")) return wrong;
   } else if (match.found->pattern.find("{log}") != std::string_view::npos) {

@@ -47,6 +47,14 @@ std::optional<problem> check_actors(exchange& x, check_input& in);
 void run_list_actors(exchange& x, const request_head& head, std::string_view body);
 void run_describe_actor(exchange& x, const request_head& head, std::string_view body);
 
+// change.cpp
+std::optional<problem> check_add_member(exchange& x, check_input& in);
+void run_add_member(exchange& x, const request_head& head, std::string_view body);
+std::optional<problem> check_remove_member(exchange& x, check_input& in);
+void run_remove_member(exchange& x, const request_head& head, std::string_view body);
+std::optional<problem> check_move_leader(exchange& x, check_input& in);
+void run_move_leader(exchange& x, const request_head& head, std::string_view body);
+
 // health.cpp
 std::optional<problem> check_health(exchange& x, check_input& in);
 void run_livez(exchange& x, const request_head& head, std::string_view body);

@@ -23,6 +23,7 @@ enum class route_id : std::uint8_t {
   log_restore,
   log_leader,
   cluster,
+  cluster_members,
   cluster_member,
   actors,
   actor,

@@ -162,7 +162,7 @@ void exchange::expire() {
   cancel_pending();
   if (outcome != write_outcome::not_a_write) {
     return fail(failure{.code = errc::outcome_unknown,
-                        .detail = "the append was not confirmed in time; it may have happened"});
+                        .detail = "it was not confirmed in time; it may have happened"});
   }
   fail(failure{.code = errc::unavailable, .detail = "the node did not answer in time"});
 }

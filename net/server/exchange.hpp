@@ -82,6 +82,7 @@ struct request_parameters {
   std::uint64_t timeout_ms = k_append_timeout_ms_default;
   std::uint64_t max_record_bytes = 0;
   std::uint64_t actor_id = 0;
+  std::string member;  ///< node id in the path
 };
 
 class exchange {

@@ -71,6 +71,9 @@ struct fake_backend::state {
   std::vector<std::string> unready;
   std::optional<failure> append_failure;
   std::optional<failure> read_failure;
+  std::optional<failure> change_failure;
+  net::cluster_change last_change;
+  std::size_t changes = 0;
   bool holding = false;
   std::deque<held_answer> held;
   std::deque<waiting_read> waiting;
@@ -280,6 +283,22 @@ public:
     return answer(answer_type(std::vector{actor}), done);
   }
 
+  request_id change_cluster(net::cluster_change change,
+                            completion<net::cluster_changed> done) override {
+    outcome<net::cluster_changed> got = net::cluster_changed{
+        .changed = change.node != node_->node_id,
+        .leader =
+            change.what == net::cluster_change::action::move_leader ? change.node : node_->node_id,
+        .term = term_id(4)};
+    {
+      const std::lock_guard lock(node_->mutex);
+      ++node_->changes;
+      node_->last_change = std::move(change);
+      if (node_->change_failure) got = *node_->change_failure;
+    }
+    return answer(std::move(got), done);
+  }
+
   void cancel(request_id id) override {
     const std::lock_guard lock(node_->mutex);
     box_->cancelled.insert(id);
@@ -402,6 +421,21 @@ void fake_backend::set_unready(std::vector<std::string> reasons) {
 void fake_backend::fail_appends(std::optional<failure> what) {
   const std::lock_guard lock(state_->mutex);
   state_->append_failure = std::move(what);
+}
+
+void fake_backend::fail_changes(std::optional<failure> what) {
+  const std::lock_guard lock(state_->mutex);
+  state_->change_failure = std::move(what);
+}
+
+net::cluster_change fake_backend::last_change() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->last_change;
+}
+
+std::size_t fake_backend::change_count() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->changes;
 }
 
 void fake_backend::fail_reads(std::optional<failure> what) {

@@ -36,6 +36,8 @@ public:
   void set_unready(std::vector<std::string> reasons);
   /// Appends fail with `what` from now on; nothing: they work again.
   void fail_appends(std::optional<net::failure> what);
+  /// Changes of the cluster fail likewise.
+  void fail_changes(std::optional<net::failure> what);
   void fail_reads(std::optional<net::failure> what);
   /// Appends and reads from now on are answered only by release_all().
   void hold();
@@ -54,6 +56,8 @@ public:
   [[nodiscard]] std::size_t read_count() const;
   [[nodiscard]] net::append_request last_append() const;
   [[nodiscard]] net::read_request last_read() const;
+  [[nodiscard]] net::cluster_change last_change() const;
+  [[nodiscard]] std::size_t change_count() const;
 
 private:
   struct state;
