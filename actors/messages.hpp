@@ -10,7 +10,11 @@
 //   port (apps/actor_port)      append_outcomes, log_advanced, wait_alarm
 //   LogActor (storage only)     persist -> persisted, reserve_room -> room_reserved,
 //                               load_entries -> loaded, attach_raft
-//   RaftActor                   log_trimmed, and the answers above
+//   RaftActor                   log_trimmed, and the answers above; watch_raft,
+//                               change_members -> raft_request_done,
+//                               transfer_lead -> raft_request_done, ask_raft -> raft_report
+//   ClusterActor                raft_changed, link_changed, ask_cluster -> cluster_report,
+//                               change_cluster -> cluster_change_done
 //   SegmentActor                segment_read -> read_outcome, cold_read_done, segment_sealed
 //   ReaderActor                 cold_read -> read_outcome, load_entries -> loaded
 //   MaintenanceActor            watch_log, run_chores
@@ -228,6 +232,103 @@ struct close_log {};
 struct log_closed {
   errc code = errc::none;
   std::string detail;
+};
+
+// --- between a RaftActor and the ClusterActor
+// -----------------------------------------------------
+
+/// Tell `who` how the group stands, now and after each change: raft_changed.
+struct watch_raft {
+  caf::actor who;
+};
+
+/// Sent as soon as the core says so: a configuration is in force from the moment it is appended.
+struct raft_changed {
+  raft::leadership lead;
+  std::shared_ptr<const raft::configuration> members;  ///< in force; never null
+  log_index members_index;                             ///< of its entry
+};
+
+/// Change the group, see raft::change_membership. Answered once the change is committed, or with
+/// unavailable (not the leader, a change is under way, a learner lags), invalid_argument,
+/// too_large: nothing was done; outcome_unknown: the lead was lost meanwhile.
+struct change_members {
+  std::vector<raft::member_change> changes;
+  shared_bytes context;
+};
+
+/// Hand the lead to `target`. Answered once it leads, or with unavailable, invalid_argument.
+struct transfer_lead {
+  raft::node_id target;
+};
+
+struct raft_request_done {
+  errc code = errc::none;
+  std::string detail;
+};
+
+/// What a leader knows of a peer; of a follower that asks itself only numbers and roles are known.
+struct raft_peer_report {
+  raft::node_id node;
+  log_index match;
+  record_offset match_offset;  ///< everything below is on the peer's disk
+  bool replicating = false;    ///< entries flow: the logs are known to agree up to `match`
+  bool active = false;         ///< heard of since the last quorum check
+};
+
+struct ask_raft {};
+struct raft_report {
+  raft::node_id self;
+  raft::leadership lead;
+  log_index commit;
+  log_index last;
+  record_offset next_offset;  ///< of the whole log, committed or not
+  std::shared_ptr<const raft::configuration> members;
+  log_index members_index;
+  std::vector<raft_peer_report> peers;  ///< of a leader, without itself
+  bool quiesced = false;
+  bool fenced = false;
+};
+
+// --- the cluster ---------------------------------------------------------------------------------
+
+/// A change of members or of the lead, as clients ask for it.
+struct change_cluster {
+  enum class action : std::uint8_t { add_member, remove_member, move_leader };
+  action what = action::add_member;
+  std::string node;
+  std::string peer;  ///< add_member: where it waits
+  std::string log;   ///< move_leader
+  std::uint32_t timeout_ms = 10'000;
+};
+struct cluster_change_done {
+  errc code = errc::none;
+  std::string detail;
+  bool changed = true;
+  std::string leader;  ///< node id; empty: unknown
+  term_id term;
+};
+
+/// A member as this node knows it.
+struct cluster_member_report {
+  std::uint64_t number = 0;
+  std::string node;
+  std::string peer;
+  std::string http;
+  std::string grpc;
+  std::string zone;
+  std::string role;    ///< voter, learner
+  bool linked = true;  ///< there is a link to it, or it is this node
+};
+
+struct ask_cluster {};
+struct cluster_report {
+  std::string cluster_id;  ///< empty: not a member yet
+  std::string node;
+  std::uint64_t number = 0;
+  std::string leader;  ///< node id; empty: unknown
+  term_id term;
+  std::vector<cluster_member_report> members;
 };
 
 // --- what people see -----------------------------------------------------------------------------
