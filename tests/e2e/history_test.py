@@ -58,14 +58,26 @@ def simulate(rng, operations=60, crashes=True):
                 pending.append(("append", append, base))
         else:
             inv = tick()
-            start = rng.randint(0, len(log))
-            seen = log[start:start + rng.randint(0, 5)]
-            end = len(log) if rng.random() < 0.7 else None
-            pending.append(("read", Read(inv, 0, start, seen, end, session=number), None))
+            exact = rng.random() < 0.7
+            length = len(log) if exact else known_to_a_follower(rng, history, log)
+            start = rng.randint(0, length)
+            seen = log[start:min(length, start + rng.randint(0, 5))]
+            end, known = (length, None) if exact else (None, length if rng.random() < 0.5 else None)
+            pending.append(("read", Read(inv, 0, start, seen, end, session=number, known=known), None))
         tick()
     while pending:
         finish(pending.pop())
     return history, log
+
+
+def known_to_a_follower(rng, history, log):
+    """An end that a node which is behind may know: never inside a batch."""
+    inside = set()
+    for append in history.appends:
+        if append.values[0] in log:
+            base = log.index(append.values[0])
+            inside |= set(range(base + 1, base + len(append.values)))
+    return rng.choice([end for end in range(len(log) + 1) if end not in inside])
 
 
 def acknowledged(history, values=1):
@@ -157,7 +169,51 @@ def condition(rng, history, log):
     return {"condition ignored"}
 
 
-MUTATIONS = [lose, double, swap, invent, refuse, tear, forget, foresee, invert, other_value, cut, condition]
+def go_back(rng, history, log):
+    """What a plain read has shown, a linearizable one that began later does not know of."""
+    append = rng.choice(acknowledged(history))
+    length = append.base + len(append.values)
+    append.resp, append.outcome = float("inf"), UNKNOWN  # so that only the two reads are at odds
+    begun = max([a.inv for a in history.appends] + [r.resp for r in history.reads]) + 1
+    history.reads.append(Read(begun, begun + 1, append.base, list(append.values), session=-1))
+    history.reads.append(Read(begun + 2, begun + 3, 0, log[:append.base], append.base, session=-2))
+    for other in history.appends:
+        if other.outcome == OK and other.base > append.base:
+            other.resp, other.outcome = float("inf"), UNKNOWN
+    return {"non-monotonic reads"}
+
+
+def fall_back(rng, history, log):
+    """The end that one life of one node knows goes back."""
+    length = max(a.base + len(a.values) for a in acknowledged(history))
+    history.reads.append(Read(10 ** 9, 10 ** 9 + 1, 0, [], session="n2, life 1", known=length))
+    history.reads.append(Read(10 ** 9 + 2, 10 ** 9 + 3, 0, [], session="n2, life 1", known=0))
+    return {"shrunk"}
+
+
+def look_inside(rng, history, log):
+    """A plain read that saw half of a batch as the end."""
+    append = rng.choice(acknowledged(history, 2))
+    history.reads.append(Read(append.resp + 1, append.resp + 2, append.base, append.values[:1], session=-1,
+                              known=append.base + 1))
+    return {"torn batch"}
+
+
+def outrun(rng, history, log):
+    """A read that returns what lies behind the end it states."""
+    append = rng.choice(acknowledged(history))
+    history.reads.append(Read(append.resp + 1, append.resp + 2, append.base, append.values, append.base, session=-1))
+    return {"read past end"}
+
+
+def false_miss(rng, history, log):
+    """412 although the next offset was the expected one."""
+    history.appends.append(Append(["missed"], 0, 1, REJECTED, expected=3, next_offset=3))
+    return {"false 412"}
+
+
+MUTATIONS = [lose, double, swap, invent, refuse, tear, forget, foresee, invert, other_value, cut, condition, go_back,
+             fall_back, look_inside, outrun, false_miss]
 
 
 def possible(history, final):
@@ -181,8 +237,7 @@ def possible(history, final):
             if kind == "append":
                 if order[i] == length and search(done | {i}, length + what):
                     return True
-            elif (what.end is None or what.end == length) and (
-                    not what.values or what.start + len(what.values) <= length):
+            elif (what.end is None or what.end == length) and what.seen() <= length:
                 if search(done | {i}, length):
                     return True
         return False
@@ -205,6 +260,24 @@ class HistoryTest(unittest.TestCase):
                 with self.subTest(mutation=mutate.__name__, seed=seed):
                     found = {kind for kind, _ in check(history, log)}
                     self.assertTrue(found & names, f"found {found or 'nothing'}, expected one of {names}")
+
+    def test_replicas_that_differ_are_caught(self):
+        history, log = simulate(random.Random(1))
+        self.assertEqual(check(history, log, {"n1": log, "n2": list(log), "n3": tuple(log)}), [])
+        swapped = [*log[:5], log[6], log[5], *log[7:]]
+        for values in (log[:-1], log + ["more"], swapped, [], log[1:]):
+            with self.subTest(length=len(values)):
+                found = check(history, log, {"n1": log, "n2": values})
+                self.assertEqual([kind for kind, _ in found], ["divergence"])
+                self.assertIn("n2", found[0][1])
+
+    def test_checking_takes_linear_time(self):
+        """Each step looks at each operation a bounded number of times: 100,000 take seconds."""
+        history, count = History(), 50_000
+        for i in range(count):
+            history.appends.append(Append([f"v{i}"], 4 * i, 4 * i + 1, OK, i))
+            history.reads.append(Read(4 * i + 2, 4 * i + 3, i, [f"v{i}"], i + 1, session=i % 7))
+        self.assertEqual(check(history, [f"v{i}" for i in range(count)]), [])
 
     def test_times_agree_with_trying_every_order(self):
         verdicts = {True: 0, False: 0}

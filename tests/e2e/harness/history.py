@@ -1,6 +1,10 @@
 """What clients did and saw on one log, and whether a log that keeps its promises can have answered so.
 
-Every value is sent once only. One clock (time.monotonic_ns) for all clients. The final read is complete, from offset 0.
+Every value is sent once only. One clock (time.monotonic_ns) for all clients. The final read is complete, from offset 0;
+with several replicas there is one of each, taken when all is well again.
+
+Linearizable reads state the exact end (`end`). Plain ones may be behind the others: they state an end that the node
+knew by then (`known`), and that much had certainly happened. What any read has shown stays.
 
 Since offsets fix the order of appends, checking is linear: besides agreement on what stands where, each append must
 have happened between its invocation and its answer, in the order of offsets. For each offset, `lo` is the latest time
@@ -16,7 +20,7 @@ OK, REJECTED, UNKNOWN = "ok", "rejected", "unknown"
 FOREVER = float("inf")
 
 
-@dataclass
+@dataclass(slots=True)
 class Append:
     values: list
     inv: int
@@ -27,14 +31,19 @@ class Append:
     next_offset: int = None  # what a 412 said
 
 
-@dataclass
+@dataclass(slots=True)
 class Read:
     inv: int
     resp: float
     start: int
     values: list
     end: int = None  # the exact end at a moment within the read, when the node states it
-    session: int = 0
+    session: object = 0
+    known: int = None  # an end that the node knew at that time; it may have been further
+
+    def seen(self):
+        """How long the log certainly was when the read was answered."""
+        return max(self.start + len(self.values) if self.values else 0, self.end or 0, self.known or 0)
 
 
 @dataclass
@@ -42,16 +51,20 @@ class History:
     appends: list = field(default_factory=list)
     reads: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    common: dict = field(default_factory=dict)  # one copy of each value in memory, not one of each read
 
     def begin_append(self, values, expected=None):
         """Noted before it is sent: what never comes back is unknown."""
         append = Append(list(values), now(), expected=expected)
         with self.lock:
             self.appends.append(append)
+            for value in append.values:
+                self.common[value] = value
         return append
 
     def add_read(self, read):
         with self.lock:
+            read.values = [self.common.get(value, value) for value in read.values]
             self.reads.append(read)
 
     def count(self, outcome):
@@ -64,10 +77,11 @@ def now():
 
 
 class Checker:
-    def __init__(self, history, final):
+    def __init__(self, history, final, replicas=None):
         self.appends = history.appends
         self.reads = history.reads
         self.final = list(final)
+        self.replicas = replicas or {}
         self.found = []
         self.place = {}
         self.append_of = {}
@@ -78,6 +92,7 @@ class Checker:
 
     def check(self):
         """(kind, sentence) of each violation; empty when the history is right."""
+        self.check_replicas()
         self.check_values()
         self.check_acknowledged()
         self.check_batches()
@@ -88,6 +103,17 @@ class Checker:
         if not self.found:  # times mean nothing when the places are wrong already
             self.check_times()
         return self.found
+
+    def check_replicas(self):
+        """Every node holds the same in the end."""
+        for name, values in self.replicas.items():
+            for offset, (here, there) in enumerate(zip(self.final, values)):
+                if here != there:
+                    self.problem("divergence", f"at {offset} {name} holds {there!r}, others {here!r}")
+                    break
+            else:
+                if len(values) != len(self.final):
+                    self.problem("divergence", f"{name} ends at {len(values)}, others at {len(self.final)}")
 
     def check_values(self):
         """What is there was sent, was not refused, and is there once."""
@@ -145,24 +171,35 @@ class Checker:
             if self.final[offset] != value:
                 self.problem("disagreement", f"read {value!r} at {offset}; at the end it holds {self.final[offset]!r}")
                 break
-        if read.end is None:
-            return
+        if (read.known or 0) > len(self.final):
+            self.problem("shrunk", f"a read knew the end {read.known}; the log ends at {len(self.final)}")
+        if read.end is None and read.known is not None:
+            self.check_end(read, read.known)
+        elif read.end is not None:
+            self.check_exact_end(read)
+
+    def check_exact_end(self, read):
         if read.end > len(self.final):
             self.problem("shrunk", f"a read said that the log ends at {read.end}; it ends at {len(self.final)}")
-        if read.start + len(read.values) > read.end:
-            self.problem("read past end", f"{len(read.values)} records from {read.start}, end {read.end}")
-        if 0 < read.end < len(self.final):
-            before = self.append_of.get(self.final[read.end - 1])
-            if before is not None and before is self.append_of.get(self.final[read.end]):
-                self.problem("torn batch", f"a read saw the end {read.end} inside a batch")
+        self.check_end(read, read.end)
+
+    def check_end(self, read, end):
+        if read.values and read.start + len(read.values) > end:
+            self.problem("read past end", f"{len(read.values)} records from {read.start}, end {end}")
+        if 0 < end < len(self.final):
+            before = self.append_of.get(self.final[end - 1])
+            if before is not None and before is self.append_of.get(self.final[end]):
+                self.problem("torn batch", f"a read saw the end {end} inside a batch")
 
     def check_sessions(self):
+        """A session talks to one life of one node, one request after the other: no end there goes back."""
         ends = {}
-        for read in sorted((r for r in self.reads if r.end is not None), key=lambda r: r.inv):
+        stated = [(r, r.known if r.end is None else r.end) for r in self.reads]
+        for read, end in sorted(((r, e) for r, e in stated if e is not None), key=lambda pair: pair[0].inv):
             last = ends.get(read.session, 0)
-            if read.end < last:
-                self.problem("shrunk", f"the end went back from {last} to {read.end} for one client")
-            ends[read.session] = max(last, read.end)
+            if end < last:
+                self.problem("shrunk", f"the end went back from {last} to {end} for one client")
+            ends[read.session] = max(last, end)
 
     def check_times(self):
         size = len(self.final)
@@ -176,7 +213,7 @@ class Checker:
                 if append.outcome == OK:
                     hi[offset] = min(hi[offset], (append.resp, "append acknowledged"))
         for read in self.reads:
-            seen = max(read.start + len(read.values) if read.values else 0, read.end or 0)
+            seen = read.seen()
             if seen:
                 hi[seen - 1] = min(hi[seen - 1], (read.resp, "read answered"))
             if read.end is not None and read.end < size:
@@ -210,5 +247,6 @@ VIOLATIONS = {
 }
 
 
-def check(history, final):
-    return Checker(history, final).check()
+def check(history, final, replicas=None):
+    """Violations as (kind, sentence). `replicas`: what each node held in the end, by its name."""
+    return Checker(history, final, replicas).check()
