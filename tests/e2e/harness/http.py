@@ -41,6 +41,7 @@ class Http:
     def __init__(self, address, timeout_s=30):
         self.address = address
         self.timeout_s = timeout_s
+        self.connections = 0  # made so far
         self.socket = None
         self.buffer = b""
 
@@ -61,6 +62,7 @@ class Http:
             return
         try:
             self.socket = socket.create_connection(self.address, self.timeout_s)
+            self.connections += 1
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             self.socket = None

@@ -110,6 +110,9 @@ class Client:
 class Workload:
     """Threads of clients. An exception in one of them is kept in `errors`."""
 
+    plain_ends_are_exact = True  # one node alone knows all that is committed
+    timeout_ms = None  # of appends
+
     def __init__(self, history, seed=0, writers=4, ranges=2, streams=2, polls=1, value_bytes=60, batch_max=20):
         self.history = history
         self.door = Door()
@@ -142,13 +145,16 @@ class Workload:
             raise self.errors[0]
 
     def guarded(self, job, number, rng):
-        client = Client(self.door)
+        client = self.make_client(job, number)
         try:
             job(client, number, rng)
         except BaseException as error:  # tidy-ok: it is raised again in stop()
             self.errors.append(error)
         finally:
             client.close()
+
+    def make_client(self, job, number):
+        return Client(self.door)
 
     def note(self, method, response):
         with self.lock:
@@ -170,17 +176,18 @@ class Workload:
                 values.append(f"w{number}/{counter}/" + "x" * rng.randint(0, self.value_bytes))
                 counter += 1
             expected = self.known_end if rng.random() < 0.2 else None
-            entry, response = append(http, self.history, values, expected, kind)
+            entry, response = append(http, self.history, values, expected, kind, self.timeout_ms)
             if response is not None:
                 self.note("POST", response)
             else:
-                self.lost(http.address)
+                self.lost(client, http.address)
 
-    def lost(self, address):
+    def lost(self, client, address):
         """The node is gone: wait for it at the door, not in a tight loop."""
-        with self.door.condition:
-            if self.door.address == address and not self.door.stopping:
-                self.door.condition.wait(0.02)
+        door = client.door
+        with door.condition:
+            if door.address == address and not door.stopping:
+                door.condition.wait(0.02)
 
     def range_read(self, http, session, target, start):
         """A read, noted as such: start is what the target says, None for `earliest`."""
@@ -188,6 +195,13 @@ class Workload:
         response = http.get(target, {"Accept": "application/json"})
         resp = now()
         self.note("GET", response)
+        exact = self.plain_ends_are_exact or "consistency=linearizable" in target
+        session = (session, http.address, http.connections)
+
+        def noted(first, values, end):
+            self.history.add_read(Read(inv, resp, first, values, end if exact else None, session, end))
+        if response.status == 404:  # behind the end, and it says which
+            noted(0, [], response.json()["next_offset"])
         if response.status != 200:
             return None
         answer = response.json()
@@ -197,8 +211,7 @@ class Workload:
             raise AssertionError(f"not dense from {start}: {offsets[:50]} for {target}")
         if answer["next_offset"] != first + len(offsets):
             raise AssertionError(f"next_offset {answer['next_offset']} after {first} + {len(offsets)}")
-        self.history.add_read(Read(inv, resp, first, [record["value"] for record in answer["records"]],
-                                   answer["end_offset"], session))
+        noted(first, [record["value"] for record in answer["records"]], answer["end_offset"])
         return answer
 
     def read_ranges(self, client, number, rng):
@@ -212,7 +225,7 @@ class Workload:
                 if answer:
                     self.seen["range"] += len(answer["records"])
             except (NotSent, Unknown):
-                self.lost(http.address)
+                self.lost(client, http.address)
 
     def follow_polls(self, client, number, rng):
         position = 0
@@ -221,16 +234,16 @@ class Workload:
                 answer = self.range_read(http, 2000 + number,
                                          f"{RECORDS}?from={position}&wait_ms={rng.choice((50, 500))}", position)
             except (NotSent, Unknown):
-                self.lost(http.address)
+                self.lost(client, http.address)
                 continue
             if answer:
                 position = answer["next_offset"]
                 self.seen["poll"] += len(answer["records"])
 
-    def follow_stream(self, _, number, rng):
+    def follow_stream(self, client, number, rng):
         """Server-sent events, resumed with Last-Event-ID wherever the connection breaks."""
         last = None
-        while (address := self.door.wait()) is not None:
+        while (address := client.door.wait()) is not None:
             try:
                 target = f"{RECORDS}?from=earliest" if last is None else RECORDS
                 with EventStream(address, target, 20, last) as stream:
@@ -244,10 +257,10 @@ class Workload:
                         last = record["offset"]
                         self.seen["stream"] += 1
                         self.history.add_read(Read(begun, now(), last, [record["value"]], None, 3000 + number))
-                        if self.door.stopping or self.door.address != address:
+                        if client.door.stopping or client.door.address != address:
                             break
             except (NotSent, Unknown, OSError):
-                self.lost(address)
+                self.lost(client, address)
 
 
 def read_all(address, limit=10000):
