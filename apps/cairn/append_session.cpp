@@ -3,6 +3,7 @@
 #include "apps/cairn/stored_lines.hpp"
 
 #include <fmt/format.h>
+#include <thread>
 
 namespace cairn::cli {
 
@@ -42,14 +43,36 @@ bool append_session::start() {
       retries_.succeeded();
       expected_ = settings_.at_offset.value_or(log->next_offset);
       outcome_.next_offset = expected_;
-      if (expected_ <= log->next_offset && expected_ >= log->lowest_offset) return true;
-      return fail({errc::invalid_argument,
-                   fmt::format("--at {}: the log {} holds {} to {}", expected_, settings_.log,
-                               log->lowest_offset, log->next_offset)},
-                  exit_failed);
+      if (const auto known = client_.learn_servers(); known && *known > 1) {
+        retries_.allow_at_least(k_failover_s);
+      }
+      return check_place(*log);
     }
     if (!retries_.wait(client_.failure())) return fail_call(log.error());
   }
+}
+
+// A node that is behind may know a lower end than the log has.
+bool append_session::check_place(const net::log_summary& log) {
+  auto next = log.next_offset;
+  while (expected_ > next) {
+    net::read_call call;
+    call.log = settings_.log;
+    call.from.offset = expected_;
+    call.limit = 1;
+    call.linearizable = true;
+    const auto found = client_.read(call, [](std::string_view) { return true; });
+    if (found) return true;
+    if (found.code() == errc::offset_not_written) {
+      next = client_.failure().refused->next_offset.value_or(next);
+      break;
+    }
+    if (!retries_.wait(client_.failure())) return fail_call(found.error());
+  }
+  if (expected_ <= next && expected_ >= log.lowest_offset) return true;
+  return fail({errc::invalid_argument, fmt::format("--at {}: the log {} holds {} to {}", expected_,
+                                                   settings_.log, log.lowest_offset, next)},
+              exit_failed);
 }
 
 // Makes `prepared_` the next batch if there is one.
@@ -196,18 +219,7 @@ append_session::attempt append_session::on_failure(const error& why) {
 append_session::attempt append_session::on_offset_missed(const error& why) {
   const auto next = client_.failure().refused->next_offset;
   if (may_be_stored_) {
-    const auto found = compare_with_log(client_, settings_.log, expected_, *current_);
-    if (!found) {
-      if (retries_.wait(client_.failure())) return attempt::again;
-      fail_call(found.error());
-      outcome_.unknown_count = current_->line_count;
-      outcome_.code = exit_unknown;
-      return attempt::give_up;
-    }
-    if (found->equal_count == current_->line_count) {
-      count_stored(*current_, expected_);
-      return attempt::stored;
-    }
+    if (const auto decided = find_earlier_attempt(next.value_or(0))) return *decided;
     may_be_stored_ = false;
   }
   ++outcome_.other_writer_count;
@@ -217,6 +229,29 @@ append_session::attempt append_session::on_offset_missed(const error& why) {
   }
   expected_ = *next;
   return attempt::again;
+}
+
+// Whether an earlier attempt has been stored. Nothing: certainly not.
+std::optional<append_session::attempt> append_session::find_earlier_attempt(std::uint64_t next) {
+  const auto found = compare_with_log(client_, settings_.log, expected_, *current_);
+  const bool settled = found && (found->differs || next <= expected_ + found->equal_count);
+  if (found && found->equal_count == current_->line_count) {
+    count_stored(*current_, expected_);
+    return attempt::stored;
+  }
+  if (settled) return std::nullopt;
+  // Or the node knows of more than is committed yet: it may be ours, and may still go either way.
+  const bool once_more =
+      found ? ++misses_ <= k_misses_max && !interrupted().load() : retries_.wait(client_.failure());
+  if (once_more) {
+    if (found) std::this_thread::sleep_for(settings_.first_pause);
+    return attempt::again;
+  }
+  fail_call(found ? error{errc::outcome_unknown, "the end of the log does not settle"}
+                  : found.error());
+  outcome_.unknown_count = current_->line_count;
+  outcome_.code = exit_unknown;
+  return attempt::give_up;
 }
 
 }  // namespace cairn::cli

@@ -6,6 +6,10 @@
 // when somebody else's records stand there it is certain that it was not stored. Only byte-equal
 // records of another writer at that very place could be taken for ours.
 //
+// With several nodes (named, or learnt from the first one) the session goes on when one of them is
+// gone: for k_failover_s, or as long as --retry says. Comparisons are linearizable reads: a node
+// that is behind must not make it seem that a batch was not stored.
+//
 // While a batch is on its way the next one is read and checked. More than one on the way would
 // break the order when another writer comes between them.
 
@@ -49,6 +53,9 @@ struct append_outcome {
 
 class append_session {
 public:
+  /// How long it looks for a node that answers when it knows several and --retry says less.
+  static constexpr double k_failover_s = 20;
+
   using observer = std::function<void(const append_outcome&)>;
 
   append_session(net::log_client& client, line_source& source, append_settings settings);
@@ -60,12 +67,14 @@ private:
   enum class attempt : std::uint8_t { stored, again, give_up };
 
   [[nodiscard]] bool start();
+  [[nodiscard]] bool check_place(const net::log_summary& log);
   void load_next(bool wait);
   [[nodiscard]] bool skip_what_is_there();
   [[nodiscard]] bool store_current();
   [[nodiscard]] attempt try_once(bool first);
   [[nodiscard]] attempt on_failure(const error& why);
   [[nodiscard]] attempt on_offset_missed(const error& why);
+  [[nodiscard]] std::optional<attempt> find_earlier_attempt(std::uint64_t next);
   void count_stored(const line_batch& batch, std::uint64_t offset);
   bool fail(const error& why, int code);
   bool fail_call(const error& why);

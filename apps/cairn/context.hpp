@@ -4,6 +4,7 @@
 #include "net/client/log_client.hpp"
 #include "storage/base/result.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -64,6 +65,8 @@ public:
   /// False when the time is over, or the user has interrupted. Else sleeps and returns true.
   [[nodiscard]] bool wait(const net::client_failure& failure);
   void succeeded() { failing_ = false; }
+  /// From now on it waits that long, if it would have waited less.
+  void allow_at_least(double retry_s) { retry_s_ = std::max(retry_s_, retry_s); }
 
 private:
   double retry_s_;

@@ -114,6 +114,7 @@ result<comparison> compare_with_log(net::log_client& client, std::string_view lo
     net::read_call call;
     call.log = log;
     call.from.offset = offset + found.equal_count;
+    call.linearizable = true;  // a node that is behind would say that the log ends before
     call.limit = std::min<std::uint64_t>(batch.line_count - found.equal_count, 10'000);
     const auto count = client.read(call, compare_one);
     if (broken) return *broken;

@@ -162,6 +162,20 @@ public:
     unanswered_ = 0;
   }
 
+  void turn_to_next_server() {
+    CAIRN_CHECK(unanswered_ == 0, "turning away from a node that is to answer");
+    if (options_.servers.size() == 1) return;
+    close();
+    current_ = (current_ + 1) % options_.servers.size();
+  }
+
+  void add_servers(const std::vector<server_address>& more) {
+    for (const auto& one : more) {
+      auto& known = options_.servers;
+      if (std::find(known.begin(), known.end(), one) == known.end()) known.push_back(one);
+    }
+  }
+
   [[nodiscard]] const server_address& server() const { return options_.servers[current_]; }
 
   client_options options_;
@@ -194,8 +208,11 @@ private:
     } else if (interrupted()) {
       why = "interrupted";
     }
-    return fail(garbled ? client_phase::garbled : client_phase::lost,
-                fmt::format("{}: {}: {}", server().authority(), doing, why));
+    auto broken = fail(garbled ? client_phase::garbled : client_phase::lost,
+                       fmt::format("{}: {}: {}", server().authority(), doing, why));
+    // It may be gone, or stand still while connections to it still succeed.
+    turn_to_next_server();
+    return broken;
   }
 
   // Runs one asynchronous operation to its end, with a deadline and an eye on the caller's flag.
@@ -346,6 +363,14 @@ std::string http_client::connected_to() const {
 
 void http_client::close() {
   impl_->close();
+}
+
+void http_client::turn_to_next_server() {
+  impl_->turn_to_next_server();
+}
+
+void http_client::add_servers(const std::vector<server_address>& more) {
+  impl_->add_servers(more);
 }
 
 const client_options& http_client::options() const {

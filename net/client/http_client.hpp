@@ -33,7 +33,8 @@ struct server_address {
 [[nodiscard]] result<std::vector<server_address>> parse_servers(std::string_view list);
 
 struct client_options {
-  std::vector<server_address> servers;  ///< tried in turn until one can be connected to
+  /// Tried in turn until one can be connected to; after a lost connection the next one is first.
+  std::vector<server_address> servers;
   std::chrono::milliseconds connect_timeout{3000};
   /// For one step: sending a request, waiting for the head of an answer, for a piece of its body.
   std::chrono::milliseconds request_timeout{30'000};
@@ -107,6 +108,12 @@ public:
 
   /// Drops the connection, and with it what is unanswered.
   void close();
+
+  /// The next request goes to another node if several are known. @pre nothing is unanswered.
+  void turn_to_next_server();
+
+  /// Nodes that are tried, too, behind those known already. Those that are known stay as they are.
+  void add_servers(const std::vector<server_address>& more);
 
   [[nodiscard]] const client_options& options() const;
 

@@ -60,6 +60,7 @@ std::string records_target(const read_call& call) {
   auto target = fmt::format("/v1/logs/{}/records?{}&limit={}&max_bytes={}", escaped(call.log),
                             start_of(call.from), call.limit, call.max_bytes);
   if (call.wait_ms != 0) target += fmt::format("&wait_ms={}", call.wait_ms);
+  if (call.linearizable) target += "&consistency=linearizable";
   return target;
 }
 
@@ -145,6 +146,9 @@ bool client_failure::may_pass() const {
 
 error log_client::refused(const http_answer& answer) {
   failure_ = {client_phase::none, to_problem(answer)};
+  // A node may be cut off from the others; they may do better.
+  const bool elsewhere = answer.status == 503 || answer.status == 504;
+  if (elsewhere && http_.unanswered() == 0) http_.turn_to_next_server();
   return {errc_of(failure_.refused->code), failure_.refused->sentence()};
 }
 
@@ -249,6 +253,29 @@ result<log_summary> log_client::describe(std::string_view log) {
     return error{errc::corruption, "the description of the log makes no sense: " + *text};
   }
   return log_summary{*lowest, *next, std::move(*text)};
+}
+
+result<std::size_t> log_client::learn_servers() {
+  auto text = get("/v1/cluster");
+  if (!text) {
+    if (!failure_.refused) return text.error();
+    return http_.options().servers.size();
+  }
+  const auto document = parse_object(*text);
+  const auto* members = document ? document->if_contains("members") : nullptr;
+  std::vector<server_address> found;
+  if (members != nullptr && members->is_array()) {
+    for (const auto& member : members->get_array()) {
+      if (!member.is_object()) continue;
+      // A node that listens on every address has not said which one leads to it.
+      const auto servers = parse_servers(text_of(member.get_object(), "http"));
+      if (servers && servers->front().host != "0.0.0.0" && servers->front().host != "::") {
+        found.push_back(servers->front());
+      }
+    }
+  }
+  http_.add_servers(found);
+  return http_.options().servers.size();
 }
 
 result<std::string> log_client::get(std::string target) {

@@ -74,6 +74,7 @@ struct read_call {
   std::uint64_t limit = 10'000;  ///< the node takes at most 10,000
   std::uint64_t max_bytes = 4 * k_mib_bytes;
   std::uint64_t wait_ms = 0;
+  bool linearizable = false;  ///< sees all that was acknowledged before; else what the node has
 };
 
 /// What a description of a log says that programs need.
@@ -83,7 +84,8 @@ struct log_summary {
   std::string json;  ///< the whole of it
 };
 
-/// Not thread-safe. Errors of every call: unavailable when there is no (whole) answer, corruption
+/// Not thread-safe. With several servers, one that answers 503 or 504 is not the one that is asked
+/// next. Errors of every call: unavailable when there is no (whole) answer, corruption
 /// when the answer makes no sense, else the code of the node's problem document with its sentence.
 /// failure() tells more.
 class log_client {
@@ -106,6 +108,10 @@ public:
   status follow(std::string_view log, const read_from& from, const line_handler& handler);
 
   result<log_summary> describe(std::string_view log);
+
+  /// Asks for the cluster's members and tries them, too, from now on. Returns how many nodes are
+  /// known then. A node that cannot tell (an older one) is no error.
+  result<std::size_t> learn_servers();
 
   /// The body of a plain GET.
   result<std::string> get(std::string target);

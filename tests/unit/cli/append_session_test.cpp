@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -41,8 +42,12 @@ public:
   run& operator=(const run&) = delete;
 
   append_outcome operator()(const fake_node& node, const append_settings& settings) {
+    return (*this)(node.url(), settings);
+  }
+
+  append_outcome operator()(const std::string& servers, const append_settings& settings) {
     net::client_options options;
-    options.servers = net::parse_servers(node.url()).value();
+    options.servers = net::parse_servers(servers).value();
     net::log_client client(options);
     append_session session(client, *source_, settings);
     return session.run([](const append_outcome&) {});
@@ -180,6 +185,56 @@ TEST_CASE("append session: any sequence of faults leaves every line there once, 
     CHECK(outcome.stored_count == 150);
     CHECK(without_foreign(node.values()) == lines.lines());
   }
+}
+
+TEST_CASE("append session: any sequence of faults at three nodes of one cluster does no harm") {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    std::mt19937 random(seed);
+    fake_node first;
+    fake_node second(first);
+    fake_node third(first);
+    for (auto* node : {&first, &second, &third}) {
+      for (int i = 0; i < 15; ++i)
+        node->add_fault(static_cast<append_fault>(random() % 8));
+    }
+    run lines(150);
+    const auto outcome = lines(first.url() + "," + second.url() + "," + third.url(), with_retry());
+    CAPTURE(seed);
+    CHECK(outcome.code == exit_ok);
+    CHECK(outcome.stored_count == 150);
+    CHECK(without_foreign(first.values()) == lines.lines());
+  }
+}
+
+TEST_CASE("append session: what is not yet committed does not decide about an earlier attempt") {
+  fake_node node;
+  for (const auto fault : {append_fault::none, append_fault::drop_before, append_fault::ahead,
+                           append_fault::drop_after, append_fault::ahead}) {
+    node.add_fault(fault);
+  }
+  run lines(40);
+  const auto outcome = lines(node, with_retry());
+  CHECK(outcome.code == exit_ok);
+  CHECK(node.values() == lines.lines());
+}
+
+TEST_CASE("append session: a member that was learnt takes over from one that is gone for good") {
+  auto first = std::make_unique<fake_node>();
+  fake_node second(*first);
+  first->set_cluster(fmt::format(R"({{"members":[{{"id":"n1","http":"{}"}},{{"id":"n2"}},)"
+                                 R"({{"id":"n3","http":"0.0.0.0:1"}},{{"id":"n4","http":"{}"}}]}})",
+                                 first->url(), second.url()));
+  // The first node stores a batch and dies before it answers; without --retry.
+  first->add_fault(append_fault::none);
+  first->add_fault(append_fault::drop_after);
+  for (int i = 0; i < 100; ++i)
+    first->add_fault(append_fault::drop_before);
+  run lines(95);
+  const auto outcome = lines(*first, append_settings{});
+  CHECK(outcome.code == exit_ok);
+  CHECK(outcome.stored_count == 95);
+  CHECK(second.values() == lines.lines());
+  CHECK(second.append_count() > 5);
 }
 
 TEST_CASE("append session: unconditional appends are not repeated after a lost answer") {

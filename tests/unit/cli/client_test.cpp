@@ -52,6 +52,32 @@ TEST_CASE("servers: a list of URLs, with or without scheme and port") {
   }
 }
 
+TEST_CASE("client: after a lost answer or a 503 the next node is asked") {
+  for (const auto fault : {append_fault::drop_before, append_fault::busy}) {
+    fake_node first;
+    fake_node second(first);
+    first.add_fault(fault);
+    log_client client(options_for(first.url() + "," + second.url()));
+    CHECK(client.append(call_for("1\n")).code() != errc::none);
+    CHECK(client.append(call_for("2\n")).ok());
+    CHECK(first.append_count() == 1);
+    CHECK(second.append_count() == 1);
+  }
+}
+
+TEST_CASE("client: learns the members of the cluster, and does without") {
+  fake_node node;
+  log_client client(options_for(node.url()));
+  CHECK(client.learn_servers().value() == 1);  // 404: a node that cannot tell
+  node.set_cluster(R"({"members":[{"id":"n1","http":"http://other.example:81"},)"
+                   R"({"id":"n2","http":"0.0.0.0:8080"},{"id":"n3","http":""},7]})");
+  CHECK(client.learn_servers().value() == 2);
+  CHECK(client.learn_servers().value() == 2);
+  CHECK(client.http().options().servers.back() == server_address{"other.example", 81});
+  node.set_cluster("[1]");
+  CHECK(client.learn_servers().value() == 2);
+}
+
 TEST_CASE("client: appends and reads over one connection") {
   fake_node node;
   log_client client(options_for(node.url()));

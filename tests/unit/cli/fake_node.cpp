@@ -33,9 +33,10 @@ std::string problem(unsigned status, std::string_view code, std::string_view fac
 
 }  // namespace
 
-fake_node::fake_node()
+fake_node::fake_node(std::shared_ptr<content> log)
     : acceptor_(io_, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
       port_(acceptor_.local_endpoint().port()),
+      log_(std::move(log)),
       thread_([this] { serve(); }) {}
 
 fake_node::~fake_node() {
@@ -65,6 +66,11 @@ std::vector<std::string> fake_node::values() {
 void fake_node::add_value(std::string value) {
   const std::lock_guard lock(mutex_);
   values_.push_back(std::move(value));
+}
+
+void fake_node::set_cluster(std::string document) {
+  const std::lock_guard lock(mutex_);
+  cluster_ = std::move(document);
 }
 
 int fake_node::append_count() {
@@ -114,6 +120,8 @@ bool fake_node::answer(const request& asked, response& reply) {
   } else if (target == "/v1/logs/default") {
     reply.body() =
         fmt::format(R"({{"log":"default","lowest_offset":0,"next_offset":{}}})", values_.size());
+  } else if (target == "/v1/cluster" && !cluster_.empty()) {
+    reply.body() = cluster_;
   } else {
     reply.result(http::status::not_found);
     reply.set(http::field::content_type, "application/problem+json");
@@ -155,6 +163,10 @@ bool fake_node::answer_append(const request& asked, response& reply) {
   if (fault == append_fault::too_large) {
     reply.keep_alive(false);
     return refuse(http::status::payload_too_large, "too-large", R"(,"outcome":"rejected")");
+  }
+  if (fault == append_fault::ahead) {
+    return refuse(http::status::precondition_failed, "expected-offset-missed",
+                  fmt::format(R"(,"next_offset":{})", values_.size() + 10));
   }
   if (fault == append_fault::other_writer || fault == append_fault::other_writer_drop) {
     values_.emplace_back("\"somebody else's\"");

@@ -7,6 +7,7 @@
 #include <boost/beast/http.hpp>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -25,14 +26,16 @@ enum class append_fault : std::uint8_t {
   other_writer,        ///< somebody else's record comes first
   other_writer_drop,   ///< somebody else's record comes first, then the connection closes
   too_large,           ///< 413 before the body has been read, and the connection closes
+  ahead,  ///< 412: the node holds more than is committed, and that is lost again
 };
 
 /// Serves one connection at a time on 127.0.0.1, port() says where.
 class fake_node {
 public:
-  fake_node();
+  fake_node() : fake_node(std::make_shared<content>()) {}
+  /// Another node of the same cluster: what one stores, the other has.
+  explicit fake_node(const fake_node& other) : fake_node(other.log_) {}
   ~fake_node();
-  fake_node(const fake_node&) = delete;
   fake_node& operator=(const fake_node&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -42,6 +45,8 @@ public:
   /// Values in the order of their offsets.
   [[nodiscard]] std::vector<std::string> values();
   void add_value(std::string value);
+  /// What GET /v1/cluster answers; empty: 404.
+  void set_cluster(std::string document);
   [[nodiscard]] int append_count();
   [[nodiscard]] int connection_count() const { return connection_count_.load(); }
   /// Ends the stream of the next event-stream request after so many events.
@@ -52,6 +57,12 @@ private:
   using response = boost::beast::http::response<boost::beast::http::string_body>;
   using socket = boost::asio::ip::tcp::socket;
 
+  struct content {
+    std::mutex mutex;
+    std::vector<std::string> values;
+  };
+
+  explicit fake_node(std::shared_ptr<content> log);
   void serve();
   void serve_connection(socket& client);
   // False when the connection is to be closed without an answer.
@@ -63,9 +74,11 @@ private:
   boost::asio::io_context io_;
   boost::asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
-  std::mutex mutex_;
-  std::vector<std::string> values_;
+  std::shared_ptr<content> log_;
+  std::mutex& mutex_ = log_->mutex;
+  std::vector<std::string>& values_ = log_->values;
   std::deque<append_fault> faults_;
+  std::string cluster_;
   int append_count_ = 0;
   std::atomic<int> connection_count_{0};
   std::atomic<std::uint64_t> stream_count_{~std::uint64_t{0}};
