@@ -18,6 +18,10 @@ readonly packages_test=(
 readonly packages_dev=(
   git clang libclang-rt-14-dev clang-tidy-14 wrk shellcheck
 )
+# To draw what bench/compare measured; its peers come from fetch_peers (debs.sh).
+readonly packages_bench=(
+  python3-matplotlib
+)
 
 packages_of() { # GROUP...: one package a line
   local group
@@ -26,6 +30,7 @@ packages_of() { # GROUP...: one package a line
       build) printf '%s\n' "${packages_build[@]}" ;;
       test) printf '%s\n' "${packages_test[@]}" ;;
       dev) printf '%s\n' "${packages_dev[@]}" ;;
+      bench) printf '%s\n' "${packages_bench[@]}" ;;
       *) die "no such group of packages: $group" ;;
     esac
   done
