@@ -51,6 +51,9 @@ core::core(const core_config& config, const boot_state& boot, random_source& ran
               config_.heartbeat_ticks);
   CAIRN_CHECK(log_.last().term <= term_, "the log has term {}, the hard state only {}",
               log_.last().term.value(), term_.value());
+  // In force: a lone voter is a quorum. It became the only one by a joint configuration that was
+  // committed, so nobody without its vote can be elected and contradict its log.
+  if (members().voters == node_set{config_.self} && !members().joint()) commit_ = boot.last;
   told_ = {role_, term_, leader_};
   restart_election_timer();
 }
@@ -273,6 +276,13 @@ void core::truncate_log(log_index first_removed, record_offset next_offset) {
 
 void core::save_state() {
   persist_.state_changed({term_, vote_});
+}
+
+std::uint32_t core::voters_with(log_index index) const {
+  if (role_ != role::leader) return 0;
+  const auto has = [this, index](node_id node) { return match_of(node) >= index; };
+  return static_cast<std::uint32_t>(
+      std::count_if(members().voters.begin(), members().voters.end(), has));
 }
 
 core_status core::status() const {

@@ -41,7 +41,8 @@ struct boot_state {
 class core {
 public:
   /// `random` must outlive the core. Reads a number from it (the incarnation). Starts as a
-  /// follower.
+  /// follower. What the only voter of a group has durably is committed, so such a node serves reads
+  /// at once, also when its disk has no room for a leader's first entry.
   core(const core_config& config, const boot_state& boot, random_source& random);
   core(const core&) = delete;
   core& operator=(const core&) = delete;
@@ -60,6 +61,8 @@ public:
   [[nodiscard]] const log_view& log() const { return log_; }
   [[nodiscard]] const configuration& members() const { return configs_.latest().config; }
   [[nodiscard]] const config_history& configs() const { return configs_; }
+  /// How many voters are known to have the log up to `index` durably; 0 unless this node leads.
+  [[nodiscard]] std::uint32_t voters_with(log_index index) const;
   [[nodiscard]] bool quiesced() const { return quiesced_; }
   [[nodiscard]] bool fenced() const { return fenced_; }
   /// A copy of what tests and people want to see.
