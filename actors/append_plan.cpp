@@ -23,20 +23,31 @@ append_plan::append_plan(const std::vector<append_batch>& batches, const append_
   outcomes_.reserve(count);
   expected_.reserve(count);
   for (const auto& batch : batches) {
-    for (const auto& item : batch.items) {
-      expected_.push_back(item.expected_offset);
-      auto& outcome = outcomes_.emplace_back();
-      outcome.id = item.id;
-      if (item.deadline_ns < at.now_ns) {
-        outcome.code = errc::unavailable;
-        outcome.detail = "the time of the request ran out before its write began";
-      } else if (item.conditional && item.expected_offset != end_) {
-        outcome.code = errc::expected_offset_missed;
-        outcome.detail = missed_text(item.expected_offset, end_);
-      } else {
-        place(item, at);
-      }
-    }
+    for (const auto& item : batch.items)
+      decide(item, at);
+  }
+}
+
+append_plan::append_plan(const std::vector<append_item>& items, const append_position& at)
+    : end_(at.next_offset) {
+  outcomes_.reserve(items.size());
+  expected_.reserve(items.size());
+  for (const auto& item : items)
+    decide(item, at);
+}
+
+void append_plan::decide(const append_item& item, const append_position& at) {
+  expected_.push_back(item.expected_offset);
+  auto& outcome = outcomes_.emplace_back();
+  outcome.id = item.id;
+  if (item.deadline_ns < at.now_ns) {
+    outcome.code = errc::unavailable;
+    outcome.detail = "the time of the request ran out before its write began";
+  } else if (item.conditional && item.expected_offset != end_) {
+    outcome.code = errc::expected_offset_missed;
+    outcome.detail = missed_text(item.expected_offset, end_);
+  } else {
+    place(item, at);
   }
 }
 

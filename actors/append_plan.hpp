@@ -31,6 +31,8 @@ public:
   /// offset is another: expected_offset_missed) or given its place. Neighbours are merged into one
   /// frame by concatenating payloads, up to k_merged_payload_bytes.
   append_plan(const std::vector<append_batch>& batches, const append_position& at);
+  /// Likewise for items that need no port.
+  append_plan(const std::vector<append_item>& items, const append_position& at);
 
   /// Frames in order; empty when every item was refused.
   [[nodiscard]] const std::vector<storage::frame_input>& frames() const { return frames_; }
@@ -50,6 +52,7 @@ public:
   void fail(errc code, const std::string& detail, record_offset next_offset);
 
 private:
+  void decide(const append_item& item, const append_position& at);
   void place(const append_item& item, const append_position& at);
 
   std::vector<storage::frame_input> frames_;

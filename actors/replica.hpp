@@ -1,0 +1,360 @@
+#pragma once
+// One replica of a log: a raft::core and everything around it that needs neither a thread nor CAF.
+//
+// The driving loop, the same for the RaftActor and for simulation:
+//
+//   replica.set_time(now);
+//   replica.append(...); replica.receive(...); replica.persisted(...);   // as many as there are
+//   replica_effects out = replica.take();
+//   publish(out.publish);                   // first: answers must not be ahead of readers
+//   carry out the rest, in any order
+//
+// Appends. On the leader they wait while a write of ours is under way, then all that waits becomes
+// entries at once (append_plan): no timer. On a follower they travel to the leader in batches, and
+// its outcomes come back the same way. Without a leader they are held for two of the longest
+// election timeouts. Every append gets exactly one outcome:
+//   none                    committed, and visible here if that does not take longer than 2 ticks
+//   expected_offset_missed  by what is committed, and confirmed by a round of heartbeats
+//   outcome_unknown         the lead, the link to the leader, the disk, or the time was lost after
+//                           the append had become an entry, or may have
+//   anything else           nothing was stored and nothing will be
+//
+// A leader proposes only what fits the room that storage has reserved (reserve, room_reserved), so
+// a full disk refuses whole appends.
+
+#include "actors/append_plan.hpp"
+#include "actors/messages.hpp"
+#include "actors/raft/core.hpp"
+#include "actors/wire/append_codec.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn::actors {
+
+/// Names whoever asks on this node, such as a port. The driver's choice, never 0.
+using client_token = std::uint64_t;
+
+struct replica_time {
+  std::uint64_t monotonic_ns = 0;  ///< env::monotonic_ns()
+  unix_ms wall_ms = 0;             ///< env::now_ms()
+};
+
+struct replica_config {
+  raft::core_config core;
+  std::uint64_t tick_ns = 50'000'000;
+  /// Appends of other nodes that are not answered yet; beyond it they are refused as overloaded.
+  std::uint64_t forwarded_bytes_max = 64 * k_mib_bytes;
+  std::uint64_t forwarded_items_max = 64 * 1024;
+  /// Linearizable reads that are not answered yet; likewise.
+  std::size_t barriers_max = 32 * 1024;
+  /// What the log's earlier entries amounted to: travels in snapshots. Not looked into.
+  shared_bytes start_state;
+};
+
+/// What became of appends of one client.
+struct client_outcomes {
+  client_token client = 0;
+  append_outcomes outcomes;
+};
+
+/// Appends on their way to the leader.
+struct outgoing_appends {
+  raft::node_id to;
+  wire::forwarded_appends appends;
+};
+
+/// Outcomes on their way back to the node that sent the appends.
+struct outgoing_outcomes {
+  raft::node_id to;
+  wire::forwarded_outcomes outcomes;
+};
+
+/// A linearizable read may begin: everything below `end` was committed at a moment after it was
+/// asked for, and is visible here.
+struct barrier_answer {
+  client_token client = 0;
+  std::uint64_t id = 0;
+  errc code = errc::none;  ///< none, unavailable, overloaded
+  std::string detail;
+  record_offset end;
+};
+
+/// What became of a change of membership or a transfer of the lead.
+struct request_answer {
+  std::uint64_t id = 0;
+  errc code = errc::none;  ///< none, unavailable, invalid_argument, too_large, outcome_unknown
+  std::string detail;
+};
+
+/// What is to be done. Taken once; nothing in it comes again.
+struct replica_effects {
+  std::optional<record_offset> publish;   ///< show readers the records below; do it first
+  std::vector<raft::message> messages;    ///< may be lost
+  std::vector<outgoing_appends> appends;  ///< tell appends_dropped() about what cannot be sent
+  std::vector<outgoing_outcomes> remote_outcomes;      ///< after `messages`, which tell the commit
+  std::shared_ptr<const raft::persist_batch> persist;  ///< then persisted()
+  std::optional<std::uint64_t> reserve_bytes;          ///< then room_reserved()
+  std::vector<raft::load_request> loads;               ///< then loaded()
+  std::vector<client_outcomes> outcomes;               ///< one for each client
+  std::uint64_t released_appends = 0;                  ///< in `outcomes`
+  std::uint64_t released_bytes = 0;                    ///< payloads of these
+  std::vector<client_token> advanced;                  ///< of await(): `range.next` is beyond it
+  std::vector<barrier_answer> barriers;
+  std::vector<request_answer> requests;
+  std::vector<raft::notice> notices;
+  std::optional<raft::leadership> lead;  ///< when it has changed
+  bool members_changed = false;          ///< look at replica::members()
+  std::optional<bool> disk_full;         ///< appends are refused, or taken again
+  log_range range;                       ///< as published now
+};
+
+/// Owner: one thread. Deterministic: equal inputs and random numbers give equal effects.
+class replica {
+public:
+  /// `random` outlives the replica. A group whose only voter is this replica elects itself at once.
+  replica(const replica_config& config, const raft::boot_state& boot, raft::random_source& random);
+
+  /// Tells the time, which holds for the inputs that follow. Never goes back.
+  void set_time(const replica_time& now) { now_ = now; }
+  /// replica_config::tick_ns have passed.
+  void tick();
+  /// What is to be done now. Appends become entries here.
+  [[nodiscard]] replica_effects take();
+
+  // --- clients of this node ---------------------------------------------------------------------
+
+  /// Each item is answered exactly once in replica_effects::outcomes. @pre ids are unique within
+  /// the client; every item has records.
+  void append(client_token client, std::vector<append_item> items);
+  /// Asks for one `advanced` once the published end is beyond `beyond`, or an answer to an append
+  /// shows that. One request a client is kept; a later one replaces it.
+  void await(client_token client, record_offset beyond);
+  /// Asks for one barrier_answer, at the latest at `deadline_ns` (monotonic).
+  void barrier(client_token client, std::uint64_t id, std::uint64_t deadline_ns);
+  /// The client has gone: nothing is answered to it any more. Its appends happen all the same.
+  void forget(client_token client);
+
+  // --- other nodes ------------------------------------------------------------------------------
+
+  /// `from` is whom the link says it is.
+  void receive(raft::node_id from, raft::message m);
+  void receive(raft::node_id from, wire::forwarded_appends appends);
+  void receive(raft::node_id from, const wire::forwarded_outcomes& outcomes);
+  /// These appends, taken as effects, were not sent: they are tried again.
+  void appends_dropped(raft::node_id to, std::uint64_t batch);
+  /// The link to a node is up or down. Down: what was under way to it may or may not have arrived.
+  void link_changed(raft::node_id node, bool up);
+  /// What the failure detector thinks of a node.
+  void peer_reachable(raft::node_id node, bool reachable);
+
+  // --- storage ----------------------------------------------------------------------------------
+
+  /// none: durable. disk_full: nothing of the batch was done; it is given out again later.
+  /// Anything else: nobody knows what is on disk; the replica is fenced for good.
+  void persisted(raft::persist_ticket ticket, errc code, const std::string& detail,
+                 std::uint64_t room_bytes);
+  void room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes);
+  void loaded(raft::node_id peer, std::uint64_t request, std::vector<raft::entry> entries);
+  /// `start_state`: what the entries that are gone amount to, for snapshots.
+  void log_trimmed(log_index last_removed, record_offset start_offset, shared_bytes start_state);
+
+  // --- the group --------------------------------------------------------------------------------
+
+  /// Each is answered exactly once in replica_effects::requests.
+  void change_membership(std::uint64_t request, std::vector<raft::member_change> changes,
+                         shared_bytes context);
+  void transfer(std::uint64_t request, raft::node_id target);
+
+  // --- the end ----------------------------------------------------------------------------------
+
+  /// Later appends are refused, as unavailable for this reason; what waits is still carried out.
+  void close(const std::string& reason);
+  /// Nothing of a client is left unanswered.
+  [[nodiscard]] bool drained() const;
+  /// Answers all that is left: outcome_unknown where something may have been stored.
+  void abandon(const std::string& reason);
+
+  [[nodiscard]] const raft::core& core() const { return core_; }
+  [[nodiscard]] const raft::configuration& members() const { return core_.members(); }
+  [[nodiscard]] bool leads() const { return core_.as() == raft::role::leader; }
+  /// What readers may see.
+  [[nodiscard]] log_range range() const;
+  [[nodiscard]] const std::string& fence_reason() const { return fence_reason_; }
+  /// Appends that wait to be proposed or sent, and those that are on their way.
+  [[nodiscard]] std::size_t waiting_count() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t open_count() const { return open_items_; }
+  /// What makes outcomes of an earlier life of this node no outcomes of this one.
+  [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
+
+private:
+  /// Who asked: a client of this node, or another node on behalf of one of its own.
+  struct origin {
+    client_token client = 0;
+    raft::node_id node;
+    std::uint64_t incarnation = 0;
+    std::uint64_t batch = 0;
+
+    [[nodiscard]] bool remote() const { return node != raft::k_nobody; }
+    auto operator<=>(const origin&) const = default;
+  };
+  struct waiting_item {
+    origin from;
+    append_item item;
+    std::uint64_t held_until_ns = 0;  // without a leader
+  };
+  /// An append that is an entry by now, or is judged.
+  struct open_item {
+    origin from;
+    append_outcome outcome;
+    std::uint64_t size_bytes = 0;
+    std::uint64_t deadline_ns = 0;
+  };
+  struct open_frame {
+    raft::proposal_id id;
+    std::uint64_t size_bytes = 0;
+    std::vector<open_item> items;
+  };
+  struct forward {
+    raft::node_id to;
+    std::vector<std::optional<waiting_item>> items;  // by position; empty: answered
+    std::size_t left = 0;
+    std::uint64_t give_up_ns = 0;
+  };
+  struct pending_barrier {
+    client_token client = 0;
+    std::uint64_t id = 0;
+    std::uint64_t give_up_ns = 0;
+  };
+  /// Conditional appends that the log's end at `judged_at` speaks against.
+  struct pending_misses {
+    log_index judged_at;
+    term_id term;
+    std::vector<open_item> items;
+  };
+  struct read_round {
+    std::vector<pending_barrier> barriers;
+    std::optional<pending_misses> misses;
+  };
+  struct answer_facts {
+    std::uint32_t durable_on = 0;
+    std::uint32_t replicas = 0;
+  };
+  /// Committed, but not visible here yet.
+  struct held_answer {
+    open_item item;
+    answer_facts facts;
+    std::uint64_t until_ns = 0;
+  };
+
+  // replica.cpp
+  void elect_sole_voter();
+  [[nodiscard]] bool take_ready();
+  void take_lead(const raft::leadership& lead);
+  void take_notices(const std::vector<raft::notice>& notices);
+  void take_requests(const raft::proposal_answer& answer);
+  void give_snapshots(const std::vector<raft::snapshot_needed>& wanted);
+  void publish_visible();
+  void retry_persist();
+  void fence(const std::string& reason);
+  [[nodiscard]] std::string why_not() const;
+  [[nodiscard]] std::uint64_t hold_ns() const;
+
+  // replica_appends.cpp
+  void wait(waiting_item item);
+  void propose_waiting();
+  [[nodiscard]] std::vector<waiting_item> next_group();
+  void ask_for_room();
+  void propose(std::vector<waiting_item> group);
+  [[nodiscard]] bool propose_frame(const storage::frame_input& frame);
+  void take_proposals(const std::vector<raft::proposal_answer>& answers);
+  void sweep_waiting();
+  void sweep_open();
+  void refuse_waiting(errc code, const std::string& detail);
+
+  // replica_answers.cpp
+  void answer(const open_item& item, const answer_facts& facts);
+  void answer_when_visible(open_item item, const answer_facts& facts);
+  void refuse(const waiting_item& item, errc code, std::string detail);
+  void fail(open_item item, errc code, const std::string& detail);
+  void release_held();
+  void gather_outcomes();
+  void wake_waiting();
+  [[nodiscard]] answer_facts facts_at(log_index index) const;
+
+  // replica_forward.cpp
+  void forward_waiting();
+  void send_forward(raft::node_id to, std::vector<waiting_item> items);
+  void lose_forwards(raft::node_id to, const std::string& why);
+  void sweep_forwards();
+
+  // replica_reads.cpp
+  void ask_reads();
+  void take_reads(const std::vector<raft::read_answer>& answers);
+  void settle_reads();
+  void sweep_barriers();
+  void end_all_barriers(const std::string& reason);
+  void refuse_misses(pending_misses misses);
+  void end_barrier(const pending_barrier& barrier, errc code, std::string detail);
+
+  const replica_config config_;
+  raft::core core_;
+  const std::uint64_t incarnation_;
+  replica_time now_;
+  replica_effects out_;
+
+  // The core's visible index, and up to where readers know: an index whose offset is known.
+  log_index core_visible_;
+  log_index visible_;
+  record_offset published_;
+  raft::log_position members_at_;  // of the configuration that was last told
+  shared_bytes start_state_;
+
+  // Storage.
+  std::shared_ptr<const raft::persist_batch> writing_;  // given out, not finished
+  std::uint64_t retry_persist_ns_ = 0;                  // 0: it is being written
+  std::uint64_t room_bytes_ = 0;
+  bool reserving_ = false;
+  bool reserving_for_appends_ = false;  // those that do not fit are refused if it fails
+  std::uint64_t room_pause_ticks_ = 0;  // before more is reserved ahead of need
+  std::string no_room_;                 // why there is no more, if so
+  std::string fence_reason_;
+  std::string close_reason_;
+
+  // Appends.
+  std::deque<waiting_item> waiting_;
+  std::deque<open_frame> open_;  // ascending in id
+  std::uint64_t open_bytes_ = 0;
+  std::size_t open_items_ = 0;
+  std::uint64_t last_proposal_ = 0;
+  std::deque<held_answer> held_;
+  std::map<origin, append_outcomes> outcomes_;  // since the last take()
+  std::uint64_t remote_items_ = 0;
+  std::uint64_t remote_bytes_ = 0;
+
+  // Forwarding.
+  std::map<std::uint64_t, forward> forwards_;
+  std::uint64_t last_batch_ = 0;
+  bool forward_paused_ = false;  // until the next tick
+
+  // Reads.
+  std::vector<std::pair<client_token, record_offset>> awaiting_;
+  std::vector<pending_barrier> waiting_barriers_;
+  std::map<raft::read_id, read_round> rounds_;
+  std::multimap<log_index, pending_barrier> confirmed_;
+  std::optional<pending_misses> new_misses_;
+  std::vector<pending_misses> confirmed_misses_;
+  std::uint64_t last_read_ = 0;
+  std::size_t barrier_count_ = 0;
+  bool ask_again_ = false;
+
+  // Requests.
+  std::map<raft::proposal_id, std::uint64_t> changes_;
+  std::optional<std::pair<std::uint64_t, raft::node_id>> transfer_;
+};
+
+}  // namespace cairn::actors

@@ -1,0 +1,244 @@
+// Appends on the leader: from waiting to entry to answer.
+
+#include "actors/replica.hpp"
+#include "storage/frame.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace cairn::actors {
+namespace {
+
+/// With less room than this, more is reserved ahead of need.
+constexpr std::uint64_t k_room_low_bytes = 2 * k_mib_bytes;
+constexpr std::uint64_t k_room_wanted_bytes = 8 * k_mib_bytes;
+/// After a reservation ahead of need has failed.
+constexpr std::uint64_t k_room_pause_ticks = 20;
+
+shared_bytes joined(const std::vector<shared_bytes>& pieces) {
+  if (pieces.size() == 1) return pieces.front();
+  std::size_t size_bytes = 0;
+  for (const shared_bytes& piece : pieces)
+    size_bytes += piece.size();
+  auto buffer = std::make_shared_for_overwrite<std::byte[]>(size_bytes);
+  std::byte* to = buffer.get();
+  for (const shared_bytes& piece : pieces) {
+    if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
+    to += piece.size();
+  }
+  const byte_span view(buffer.get(), size_bytes);
+  return {std::move(buffer), view};
+}
+
+}  // namespace
+
+void replica::append(client_token client, std::vector<append_item> items) {
+  for (append_item& item : items)
+    wait({{client, {}, 0, 0}, std::move(item), now_.monotonic_ns + hold_ns()});
+}
+
+void replica::wait(waiting_item item) {
+  if (const std::string why = why_not(); !why.empty()) {
+    return refuse(item, errc::unavailable, why);
+  }
+  if (item.item.payload.size() > config_.core.entry_bytes_max) {
+    return refuse(item, errc::too_large,
+                  fmt::format("a batch of {} bytes is over the limit of {}",
+                              item.item.payload.size(), config_.core.entry_bytes_max));
+  }
+  waiting_.push_back(std::move(item));
+}
+
+void replica::propose_waiting() {
+  // The disk is full below what we have promised to write: nothing can be promised.
+  if (writing_ && retry_persist_ns_ != 0 && (leads() || core_.leader() == raft::k_nobody)) {
+    return refuse_waiting(errc::disk_full, no_room_);
+  }
+  if (!leads() || writing_ || transfer_ || waiting_.empty()) return;
+  auto group = next_group();
+  if (!group.empty()) propose(std::move(group));
+}
+
+// As many of those that wait as fit the room on disk and the core's limit.
+std::vector<replica::waiting_item> replica::next_group() {
+  std::vector<waiting_item> group;
+  std::uint64_t room_bytes = 0;
+  std::uint64_t open_bytes = open_bytes_;
+  while (!waiting_.empty()) {
+    const std::uint64_t payload_bytes = waiting_.front().item.payload.size();
+    room_bytes += storage::frame_stride_bytes(payload_bytes);
+    open_bytes += raft::k_entry_overhead_bytes + payload_bytes;
+    const bool first = group.empty() && open_.empty();
+    if (room_bytes > room_bytes_) break;
+    if (!first && open_bytes > config_.core.uncommitted_bytes_max) break;
+    group.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return group;
+}
+
+// What waits and does not fit decides what is asked for; otherwise some is kept in stock.
+void replica::ask_for_room() {
+  if (!leads() || reserving_ || core_.fenced()) return;
+  std::uint64_t wanted_bytes = 0;
+  if (!writing_ && !transfer_) {
+    for (const waiting_item& item : waiting_)
+      wanted_bytes += storage::frame_stride_bytes(item.item.payload.size());
+  }
+  reserving_for_appends_ = wanted_bytes > room_bytes_;
+  if (!reserving_for_appends_) {
+    if (room_bytes_ >= k_room_low_bytes || room_pause_ticks_ > 0) return;
+    wanted_bytes = k_room_wanted_bytes;
+  }
+  reserving_ = true;
+  out_.reserve_bytes = wanted_bytes;
+}
+
+void replica::room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes) {
+  reserving_ = false;
+  room_bytes_ = room_bytes;
+  if (code == errc::none) {
+    if (reserving_for_appends_) out_.disk_full = false;
+    return;
+  }
+  no_room_ = detail;
+  room_pause_ticks_ = k_room_pause_ticks;
+  if (!reserving_for_appends_) return;
+  // Whatever else storage says, no client could have known better.
+  const errc reason = code == errc::disk_full ? code : errc::internal;
+  if (reason == errc::disk_full) out_.disk_full = true;
+  std::uint64_t used_bytes = 0;
+  for (waiting_item& item : std::exchange(waiting_, {})) {
+    const std::uint64_t bytes = storage::frame_stride_bytes(item.item.payload.size());
+    if (used_bytes + bytes > room_bytes_) {
+      refuse(item, reason, no_room_);
+    } else {
+      used_bytes += bytes;
+      waiting_.push_back(std::move(item));
+    }
+  }
+}
+
+void replica::propose(std::vector<waiting_item> group) {
+  std::vector<append_item> items;
+  items.reserve(group.size());
+  for (const waiting_item& waiting : group)
+    items.push_back(waiting.item);
+  append_plan plan(items, {.next_offset = core_.log().next_offset(),
+                           .next_index = core_.log().last_index().next(),
+                           .term = core_.term(),
+                           .timestamp_ms = now_.wall_ms,
+                           .now_ns = now_.monotonic_ns});
+  bool taken = true;
+  const log_index first = core_.log().last_index().next();
+  for (const auto& frame : plan.frames())
+    taken = taken && propose_frame(frame);
+  const log_index last = core_.log().last_index();
+  pending_misses misses{last, core_.term(), {}};
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    append_outcome& outcome = plan.outcomes()[i];
+    open_item item{group[i].from, std::move(outcome), group[i].item.payload.size(),
+                   group[i].item.deadline_ns};
+    if (item.outcome.code == errc::none && item.outcome.index <= last) {
+      // The core raises a timestamp that would go back.
+      item.outcome.timestamp_ms = core_.log().at(item.outcome.index).timestamp_ms;
+      const std::size_t behind = last.since(item.outcome.index);
+      open_[open_.size() - 1 - behind].items.push_back(std::move(item));
+      ++open_items_;
+    } else if (item.outcome.code == errc::none || !taken) {
+      // What it was judged by has not come to be.
+      fail(std::move(item), errc::unavailable, "the leader could not take the append");
+    } else if (item.outcome.code == errc::expected_offset_missed) {
+      misses.items.push_back(std::move(item));
+    } else {
+      answer(item, {});
+    }
+  }
+  CAIRN_CHECK(last >= raft::prior(first), "the log of a leader became shorter");
+  if (misses.items.empty()) return;
+  if (!new_misses_) {
+    new_misses_ = std::move(misses);
+  } else {
+    new_misses_->judged_at = misses.judged_at;
+    for (open_item& item : misses.items)
+      new_misses_->items.push_back(std::move(item));
+  }
+}
+
+bool replica::propose_frame(const storage::frame_input& frame) {
+  raft::propose in;
+  in.id = raft::proposal_id(++last_proposal_);
+  in.codec = static_cast<std::uint8_t>(frame.codec);
+  in.record_count = frame.record_count;
+  in.timestamp_ms = frame.timestamp_ms;
+  in.payload = joined(frame.payload);
+  const std::uint64_t payload_bytes = in.payload.size();
+  const log_index before = core_.log().last_index();
+  const raft::proposal_id id = in.id;
+  core_.step(std::move(in));
+  if (core_.log().last_index() == before) return false;
+  CAIRN_CHECK(core_.log().last_index() == frame.index, "frame {} became entry {}",
+              frame.index.value(), core_.log().last_index().value());
+  open_.push_back({id, raft::k_entry_overhead_bytes + payload_bytes, {}});
+  open_bytes_ += open_.back().size_bytes;
+  room_bytes_ -= std::min(room_bytes_, storage::frame_stride_bytes(payload_bytes));
+  return true;
+}
+
+// The core answers in the order of the log.
+void replica::take_proposals(const std::vector<raft::proposal_answer>& answers) {
+  for (const raft::proposal_answer& a : answers) {
+    take_requests(a);
+    if (open_.empty() || open_.front().id != a.id) continue;
+    open_frame frame = std::move(open_.front());
+    open_.pop_front();
+    open_bytes_ -= frame.size_bytes;
+    open_items_ -= frame.items.size();
+    const bool ok = a.outcome == raft::proposal_outcome::ok;
+    const answer_facts facts = facts_at(a.position.index);
+    for (open_item& item : frame.items) {
+      if (ok) {
+        answer_when_visible(std::move(item), facts);
+      } else {
+        fail(std::move(item), errc::outcome_unknown,
+             core_.fenced() ? "the leader's disk failed before the append was known to be committed"
+                            : "the lead was lost before the append was known to be committed");
+      }
+    }
+  }
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+void replica::sweep_waiting() {
+  const bool reaches_leader = leads() || (core_.leader() != raft::k_nobody && !forward_paused_);
+  for (waiting_item& item : std::exchange(waiting_, {})) {
+    if (item.item.deadline_ns < now_.monotonic_ns) {
+      refuse(item, errc::unavailable, "the time of the request ran out before its write began");
+    } else if (!reaches_leader && item.held_until_ns < now_.monotonic_ns) {
+      refuse(item, errc::unavailable, "no leader is known that could take the append");
+    } else {
+      waiting_.push_back(std::move(item));
+    }
+  }
+}
+
+void replica::sweep_open() {
+  if (open_items_ == 0) return;
+  for (open_frame& frame : open_) {
+    std::erase_if(frame.items, [this](open_item& item) {
+      if (item.deadline_ns >= now_.monotonic_ns) return false;
+      --open_items_;
+      fail(std::move(item), errc::outcome_unknown,
+           "the time of the request ran out while the append was being replicated");
+      return true;
+    });
+  }
+}
+
+void replica::refuse_waiting(errc code, const std::string& detail) {
+  for (waiting_item& item : std::exchange(waiting_, {}))
+    refuse(item, code, detail);
+}
+
+}  // namespace cairn::actors
