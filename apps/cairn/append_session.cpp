@@ -44,7 +44,7 @@ bool append_session::start() {
       expected_ = settings_.at_offset.value_or(log->next_offset);
       outcome_.next_offset = expected_;
       if (const auto known = client_.learn_servers(); known && *known > 1) {
-        retries_.allow_at_least(k_failover_s);
+        retries_.allow_at_least(retry_budget::k_failover_s);
       }
       return check_place(*log);
     }

@@ -7,8 +7,8 @@
 // records of another writer at that very place could be taken for ours.
 //
 // With several nodes (named, or learnt from the first one) the session goes on when one of them is
-// gone: for k_failover_s, or as long as --retry says. Comparisons are linearizable reads: a node
-// that is behind must not make it seem that a batch was not stored.
+// gone: for retry_budget::k_failover_s, or as long as --retry says. Comparisons are linearizable
+// reads: a node that is behind must not make it seem that a batch was not stored.
 //
 // While a batch is on its way the next one is read and checked. More than one on the way would
 // break the order when another writer comes between them.
@@ -53,9 +53,6 @@ struct append_outcome {
 
 class append_session {
 public:
-  /// How long it looks for a node that answers when it knows several and --retry says less.
-  static constexpr double k_failover_s = 20;
-
   using observer = std::function<void(const append_outcome&)>;
 
   append_session(net::log_client& client, line_source& source, append_settings settings);

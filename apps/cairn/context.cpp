@@ -73,14 +73,14 @@ int report_failure(const net::log_client& client, const error& why, const global
   return exit_failed;
 }
 
-bool retry_budget::wait(const net::client_failure& failure) {
+bool retry_budget::pause(const net::client_failure& failure) {
   const auto now = std::chrono::steady_clock::now();
   if (!failing_) {
     failing_ = true;
     deadline_ = now + to_ms(retry_s_);
     pause_ = first_pause_;
   }
-  if (retry_s_ <= 0 || now >= deadline_ || !failure.may_pass()) return false;
+  if (retry_s_ <= 0 || now >= deadline_) return false;
   auto pause = pause_;
   if (failure.refused) {
     pause = std::max(pause, std::chrono::milliseconds(failure.refused->retry_after_ms));

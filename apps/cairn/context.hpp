@@ -63,8 +63,14 @@ public:
   explicit retry_budget(double retry_s, std::chrono::milliseconds first_pause = k_first_pause)
       : retry_s_(retry_s), first_pause_(first_pause) {}
   /// False when the time is over, or the user has interrupted. Else sleeps and returns true.
-  [[nodiscard]] bool wait(const net::client_failure& failure);
+  [[nodiscard]] bool wait(const net::client_failure& failure) {
+    return failure.may_pass() && pause(failure);
+  }
+  /// As wait(), for a failure that the caller knows to pass.
+  [[nodiscard]] bool pause(const net::client_failure& failure);
   void succeeded() { failing_ = false; }
+  /// How long a command looks for a node that answers when it knows several and --retry says less.
+  static constexpr double k_failover_s = 20;
   /// From now on it waits that long, if it would have waited less.
   void allow_at_least(double retry_s) { retry_s_ = std::max(retry_s_, retry_s); }
 

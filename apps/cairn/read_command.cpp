@@ -47,7 +47,9 @@ std::optional<net::read_from> parse_from(std::string_view from, std::string_view
   return start;
 }
 
-// Reads page after page, up to the end that the log has when it begins.
+// Reads page after page, up to the end that the log has when it begins. The first page asks the
+// leader for that end, so that all which anybody was told to be stored is there. Without a leader
+// it is what the node has, and that is said.
 class reading {
 public:
   reading(net::log_client& client, const global_options& global, print_format format)
@@ -58,21 +60,13 @@ public:
         bar_(!global.quiet && ::isatty(STDOUT_FILENO) != 1) {}
 
   int run(const std::string& log, net::read_from start, std::uint64_t limit) {
-    std::uint64_t end = 0;
-    while (true) {
-      const auto described = client_.describe(log);
-      if (described) {
-        end = described->next_offset;
-        break;
-      }
-      if (!retries_.wait(client_.failure())) return failed(described.error());
-    }
-    retries_.succeeded();
-    while (count_ < limit && !(start.offset && *start.offset >= end && count_ > 0)) {
+    std::optional<std::uint64_t> end;
+    while (count_ < limit && !(end && start.offset && *start.offset >= *end && count_ > 0)) {
       net::read_call call;
       call.log = log;
       call.from = start;
       call.limit = std::min(limit - count_, k_page_records);
+      call.linearizable = !end && !without_leader_;
       const auto before = count_;
       const auto page = client_.read(call, [&](std::string_view line) { return take(line); });
       if (broken_) return failed(*broken_);
@@ -82,7 +76,8 @@ public:
         start = net::read_from{last->offset + 1, std::nullopt, false};
         retries_.succeeded();
       }
-      if (!page && !retries_.wait(client_.failure())) return failed(page.error());
+      if (!page && !goes_on(page.error())) return failed(page.error());
+      if (page && !end) end = client_.end_seen();
       if (page && *page == 0) break;
     }
     bar_.clear();
@@ -98,6 +93,17 @@ private:
     if (auto good = printer_.print(line); !good) broken_ = good.error();
     bar_.update({count_, bytes_, std::nullopt});
     return !broken_;
+  }
+
+  bool goes_on(const error& why) {
+    if (retries_.wait(client_.failure())) return true;
+    const auto& refused = client_.failure().refused;
+    const bool no_leader = refused && (refused->status == 503 || refused->status == 504);
+    if (!no_leader || without_leader_ || count_ > 0) return false;
+    without_leader_ = true;
+    bar_.clear();
+    print_error(why.detail + "; these are the records that one node has");
+    return true;
   }
 
   int failed(const error& why) {
@@ -117,6 +123,7 @@ private:
   std::uint64_t bytes_ = 0;
   std::string last_line_;
   std::optional<error> broken_;
+  bool without_leader_ = false;
 };
 
 int run_read(const read_options& options, const global_options& global) {
@@ -140,7 +147,11 @@ int follow(net::log_client& client, const tail_options& options, net::read_from 
   record_printer printer(options.format, out);
   record_reader reader;
   retry_budget retries(global.retry_s);
+  if (const auto known = client.learn_servers(); known && *known > 1) {
+    retries.allow_at_least(retry_budget::k_failover_s);
+  }
   std::optional<error> broken;
+  bool moved = false;
   const auto take = [&](std::string_view line) {
     const auto record = reader.parse(line);
     if (!record) {
@@ -148,6 +159,7 @@ int follow(net::log_client& client, const tail_options& options, net::read_from 
       return false;
     }
     start = net::read_from{record->offset + 1, std::nullopt, false};
+    moved = true;
     retries.succeeded();
     if (auto good = printer.print(line); !good) broken = good.error();
     out.flush();
@@ -157,7 +169,10 @@ int follow(net::log_client& client, const tail_options& options, net::read_from 
     const auto ended = client.follow(options.log, start, take);
     if (broken) return report_failure(client, *broken, global);
     if (interrupted().load()) return exit_interrupted;
-    if (!ended && !retries.wait(client.failure())) {
+    // Another node, or this one after a restart, may not yet know of what was seen already.
+    const auto& failure = client.failure();
+    const bool behind = moved && ended.code() == errc::offset_not_written;
+    if (!ended && !(behind ? retries.pause(failure) : retries.wait(failure))) {
       return report_failure(client, ended.error(), global);
     }
   }

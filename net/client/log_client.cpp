@@ -203,7 +203,10 @@ result<std::uint64_t> log_client::read(const read_call& call, const line_handler
   for (int attempt = 0;; ++attempt) {
     auto sent = http_.send(request);
     auto answer = sent ? http_.receive_lines(counted) : result<http_answer>(sent.error());
-    if (answer && answer->status == 200) return count;
+    if (answer && answer->status == 200) {
+      end_seen_ = answer->next_offset;
+      return count;
+    }
     if (answer) return refused(*answer);
     // A connection that had been open may have been closed meanwhile; nothing was handed over yet.
     const bool again =

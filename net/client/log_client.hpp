@@ -116,6 +116,9 @@ public:
   /// The body of a plain GET.
   result<std::string> get(std::string target);
 
+  /// The end of the log as the last successful read() told it; nothing if it did not.
+  [[nodiscard]] std::optional<std::uint64_t> end_seen() const { return end_seen_; }
+
   [[nodiscard]] const client_failure& failure() const { return failure_; }
   [[nodiscard]] http_client& http() { return http_; }
 
@@ -125,6 +128,7 @@ private:
 
   http_client http_;
   client_failure failure_;
+  std::optional<std::uint64_t> end_seen_;
 };
 
 }  // namespace cairn::net

@@ -121,6 +121,17 @@ TEST_CASE("cairn read: a reader that goes away ends it quietly") {
         "\"" + std::string(200, 'x') + "\"\n");
 }
 
+TEST_CASE("cairn read: without a leader it prints what the node has, and says so") {
+  fake_node node;
+  for (const auto* value : {"1", "2", "3"})
+    node.add_value(value);
+  node.lose_leader();
+  const auto done = run("cairn -s " + node.url() + " read --format raw");
+  CHECK(done.code == exit_ok);
+  CHECK(says(done, "1\n2\n3\n"));
+  CHECK(says(done, "these are the records that one node has"));
+}
+
 TEST_CASE("cairn tail -f: goes on with what comes, over a stream that ended") {
   fake_node node;
   for (int i = 0; i < 9; ++i)

@@ -205,6 +205,12 @@ void fake_node::answer_read(const request& asked, response& reply) {
                            fmt::format(R"(,"lowest_offset":0,"next_offset":{})", values_.size()));
     return;
   }
+  if (!has_leader_ && target.find("consistency=linearizable") != std::string::npos) {
+    reply.result(http::status::service_unavailable);
+    reply.set(http::field::content_type, "application/problem+json");
+    reply.body() = problem(503, "unavailable", "");
+    return;
+  }
   const auto limit = stream ? stream_count_.load() : parameter(target, "limit", 100);
   for (auto i = from; i < values_.size() && i - from < limit; ++i) {
     // The order of fields is not what a client may rely on.

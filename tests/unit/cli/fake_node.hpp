@@ -26,7 +26,7 @@ enum class append_fault : std::uint8_t {
   other_writer,        ///< somebody else's record comes first
   other_writer_drop,   ///< somebody else's record comes first, then the connection closes
   too_large,           ///< 413 before the body has been read, and the connection closes
-  ahead,  ///< 412: the node holds more than is committed, and that is lost again
+  ahead,               ///< 412: the node holds more than is committed, and that is lost again
 };
 
 /// Serves one connection at a time on 127.0.0.1, port() says where.
@@ -51,6 +51,8 @@ public:
   [[nodiscard]] int connection_count() const { return connection_count_.load(); }
   /// Ends the stream of the next event-stream request after so many events.
   void end_streams_after(std::uint64_t count) { stream_count_ = count; }
+  /// Linearizable reads get 503.
+  void lose_leader() { has_leader_ = false; }
 
 private:
   using request = boost::beast::http::request<boost::beast::http::string_body>;
@@ -82,6 +84,7 @@ private:
   int append_count_ = 0;
   std::atomic<int> connection_count_{0};
   std::atomic<std::uint64_t> stream_count_{~std::uint64_t{0}};
+  std::atomic<bool> has_leader_{true};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
