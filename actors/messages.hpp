@@ -198,7 +198,8 @@ struct attach_raft {
 /// Retention has removed every entry up to and including `start`; all of them were published.
 struct log_trimmed {
   raft::log_position start;
-  record_offset lowest;  ///< lowest offset now
+  record_offset start_offset;  ///< of the first record behind `start`
+  record_offset lowest;        ///< what readers may still ask for; not below start_offset
 };
 
 // --- segments, maintenance, retention ------------------------------------------------------------

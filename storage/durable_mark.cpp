@@ -65,6 +65,7 @@ durable_mark::loaded durable_mark::load(byte_span page) {
                         load_le<std::uint64_t>(slot.data() + k_at_base_offset),
                         load_le<std::uint64_t>(slot.data() + k_at_position),
                         load_le<std::uint64_t>(slot.data() + k_at_index_checksum)};
+    if (newest.value == mark{}) newest.value.reset();
   }
   return newest;
 }
@@ -94,6 +95,11 @@ void durable_mark::set(const mark& next) {
   const auto to = map_->bytes().subspan(sequence_ % 2 * k_slot_distance_bytes, k_slot_bytes);
   std::memcpy(to.data(), slot.data(), slot.size());
   current_ = next;
+}
+
+void durable_mark::clear() {
+  set({});
+  current_.reset();
 }
 
 status durable_mark::sync() {

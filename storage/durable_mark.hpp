@@ -25,6 +25,8 @@ public:
     std::uint64_t position_bytes = 0;  ///< everything below is durable
     /// Set by a graceful close: the checksum of the cut index file. 0 while the log is open.
     std::uint64_t index_checksum = 0;
+
+    bool operator==(const mark&) const = default;
   };
 
   /// Opens or makes the file; an unusable one is made anew, without a mark.
@@ -39,6 +41,9 @@ public:
 
   /// Replaces the mark in memory. Reaches the disk whenever the kernel likes.
   void set(const mark& next);
+
+  /// Forgets the mark: the log holds no data on purpose. In memory, as set().
+  void clear();
 
   /// Makes the mark durable.
   [[nodiscard]] status sync();

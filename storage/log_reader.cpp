@@ -17,15 +17,32 @@ struct slice {
   std::uint64_t end_bytes = 0;
 };
 
-slice make_slice(const segment& part, index_span entries, std::size_t first, std::size_t last) {
-  const std::uint64_t end = last < entries.size() ? entries[last].position
-                                                  : part.end_bytes.load(std::memory_order_relaxed);
+/// Entries of a segment that may be looked at, and where the last of them ends (or further on).
+struct readable {
+  index_span entries;
+  std::uint64_t end_bytes = 0;
+};
+
+readable published_part(const segment& part, const segment_handles& handles) {
+  const std::uint64_t count = part.published_entries.load(std::memory_order_acquire);
+  return {handles.entries(count), part.published_bytes.load(std::memory_order_relaxed)};
+}
+
+readable whole_part(const segment& part, const segment_handles& handles) {
+  const std::uint64_t count = part.entries.load(std::memory_order_acquire);
+  return {handles.entries(count), part.end_bytes.load(std::memory_order_relaxed)};
+}
+
+slice make_slice(const readable& from, std::size_t first, std::size_t last) {
+  const auto& entries = from.entries;
+  const std::uint64_t end = last < entries.size() ? entries[last].position : from.end_bytes;
   return {first, last, entries[first].position, end};
 }
 
 /// How many entries, from the front, end at or before `limit_bytes`.
-std::size_t count_ending_by(const segment& part, index_span entries, std::uint64_t limit_bytes) {
-  if (part.end_bytes.load(std::memory_order_relaxed) <= limit_bytes) return entries.size();
+std::size_t count_ending_by(const readable& from, std::uint64_t limit_bytes) {
+  const auto& entries = from.entries;
+  if (from.end_bytes <= limit_bytes) return entries.size();
   const std::size_t begin_by = count_to_position(entries, limit_bytes);
   return begin_by == 0 ? 0 : begin_by - 1;
 }
@@ -140,8 +157,8 @@ result<std::vector<stored_frame>> log_reader::read(record_offset from,
     auto done =
         with_segment(*shared_, part, limits.cached_only, [&](segment_handles& handles) -> status {
           frames.resize(before);
-          const auto entries =
-              handles.entries(part->published_entries.load(std::memory_order_acquire));
+          const readable known = published_part(*part, handles);
+          const index_span entries = known.entries;
           if (entries.empty()) return {};
           const auto relative = [&](record_offset o) { return o.since(part->header.base_offset); };
           const std::size_t first = find_by_offset(entries, relative(next));
@@ -149,12 +166,11 @@ result<std::vector<stored_frame>> log_reader::read(record_offset from,
           // asked for.
           std::size_t last = count_below_offset(entries, relative(end));
           last = std::min(last, count_below_offset(entries, relative(next) + left.records));
-          last =
-              std::min(last, count_ending_by(*part, entries, entries[first].position + left.bytes));
+          last = std::min(last, count_ending_by(known, entries[first].position + left.bytes));
           if (last <= first) last = frames.empty() ? first + 1 : first;
           segment_done = last == entries.size();
           if (last == first) return {};
-          const slice range = make_slice(*part, entries, first, last);
+          const slice range = make_slice(known, first, last);
           if (auto s =
                   read_slice(*part, *handles.store, entries, range, limits.cached_only, frames);
               !s) {
@@ -206,13 +222,16 @@ result<std::vector<stored_frame>> log_reader::read_entries(log_index from,
     auto done =
         with_segment(*shared_, part, limits.cached_only, [&](segment_handles& handles) -> status {
           frames.resize(before);
-          const auto entries = handles.entries(part->entries.load(std::memory_order_acquire));
+          const readable known =
+              limits.published_only ? published_part(*part, handles) : whole_part(*part, handles);
+          const index_span entries = known.entries;
           const std::uint64_t first = next.since(part->header.base_index);
-          if (first >= entries.size()) return {};
-          std::size_t last = count_ending_by(*part, entries, entries[first].position + bytes_left);
+          if (first >= entries.size() || limits.before <= next) return {};
+          std::size_t last = count_ending_by(known, entries[first].position + bytes_left);
+          last = std::min<std::uint64_t>(last, limits.before.since(part->header.base_index));
           if (last <= first) last = frames.empty() ? first + 1 : first;
           if (last == first) return {};
-          const slice range = make_slice(*part, entries, first, last);
+          const slice range = make_slice(known, first, last);
           if (auto s =
                   read_slice(*part, *handles.store, entries, range, limits.cached_only, frames);
               !s) {

@@ -28,6 +28,10 @@ struct read_limits {
   std::uint64_t records_max =
       0xffff'ffff;           ///< enough frames to cover that many records from the start on
   bool cached_only = false;  ///< fail with would_block rather than wait for the disk
+  /// read_entries() only: stop before this entry.
+  log_index before{0xffff'ffff'ffff'ffff};
+  /// read_entries() only: nothing that has not been published. Needed on any thread but the log's.
+  bool published_only = false;
 };
 
 class log_reader {

@@ -4,16 +4,24 @@
 #include "storage/base/ids.hpp"
 #include "storage/base/result.hpp"
 #include "storage/env.hpp"
+#include "storage/frame.hpp"
 #include "storage/segment.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 namespace cairn::storage {
+
+/// The header of an entry and where it stands in its store.
+struct located_header {
+  frame_header header;
+  std::uint64_t position = 0;
+};
 
 using segment_list = std::vector<std::shared_ptr<segment>>;
 
@@ -37,6 +45,12 @@ public:
   /// As drop(), for a segment whose files are about to go: it is never opened again.
   void forget(const std::shared_ptr<segment>& target);
 
+  /// The header of entry `number` of a segment. The index only says where to look: an entry that
+  /// has rotted is noticed, and the index of a sealed segment built anew. corruption, io_error, and
+  /// as acquire(). @pre the segment has that entry, and nobody truncates it meanwhile.
+  [[nodiscard]] result<located_header> read_header(const std::shared_ptr<segment>& target,
+                                                   std::uint64_t number);
+
 private:
   void evict_beyond_limit();
 
@@ -47,6 +61,33 @@ private:
   std::vector<std::shared_ptr<segment>> open_;
 };
 
+/// What is behind an entry.
+struct entry_end {
+  record_offset next_offset;
+  std::uint64_t end_bytes = 0;  ///< in its store
+};
+
+/// Where the entries end that have been appended and not yet published. Filled by the writer,
+/// drained by whoever publishes, hence with a lock of its own.
+class unpublished_entries {
+public:
+  /// The log was opened with `last` as its last entry, ending at `end`. Entries before it have to
+  /// be looked up, should one of them be published.
+  void reset(log_index last, entry_end end);
+  void append(entry_end end);
+  /// The log now ends with `last`. @pre `last` has not been published.
+  void truncate(log_index last, entry_end end);
+
+private:
+  friend class log_publisher;
+  friend struct log_shared;
+  std::mutex mutex_;
+  // Invariant: ends_ holds the entries first_ and following; the newest one stays when it is
+  // published.
+  log_index first_;
+  std::deque<entry_end> ends_;
+};
+
 struct log_shared {
   log_shared(env& e, std::size_t open_max) : environment(e), cache(e, open_max) {}
 
@@ -55,6 +96,15 @@ struct log_shared {
   /// Published range. Invariant: lowest <= visible_end; visible_end never falls.
   std::atomic<std::uint64_t> lowest{0};
   std::atomic<std::uint64_t> visible_end{0};
+  /// The last entry that readers see. Never falls. Written under the lock of `unpublished`.
+  std::atomic<std::uint64_t> visible_index{0};
+  unpublished_entries unpublished;
+
+  /// Lets readers see the records below `end`, the entries up to `last`, and the bytes below
+  /// `end_bytes` of the store that has `last`. @pre the lock of `unpublished` is held.
+  void show(log_index last, record_offset end, std::uint64_t end_bytes);
+  /// The same for an `end` that need not be where an entry ends. For the writer's thread.
+  [[nodiscard]] status show_to(record_offset end);
 
   /// Segments in offset order, the last one active. Immutable: a change makes a new list.
   [[nodiscard]] std::shared_ptr<const segment_list> segments() const {

@@ -18,6 +18,7 @@ inline constexpr std::string_view k_temporary_suffix = ".tmp";
 inline constexpr std::string_view k_spare_suffix = ".spare";
 inline constexpr std::string_view k_mark_name = "durable.mark";
 inline constexpr std::string_view k_start_name = "log.start";
+inline constexpr std::string_view k_configs_name = "log.configs";
 
 /// "00000000000000000042.store": zero-padded to 20 digits, so that names sort as numbers do.
 [[nodiscard]] std::string segment_file_name(record_offset base, std::string_view suffix);

@@ -38,10 +38,14 @@ result<std::optional<store_extent>> extent_of_last_entry(file& store, const stor
       (*frame)->base_offset != header.base_offset.plus(last.relative_offset)) {
     return none;
   }
+  auto first = read_frame_header(store, header.identity, k_store_header_bytes);
+  if (!first) return first.error();
+  if (!*first || (*first)->index != header.base_index) return none;
   store_extent extent = empty_extent(header);
   extent.end_bytes = last.position;
   extent.frames = count - 1;
   extent.add(**frame);
+  extent.first_term = (*first)->term;
   auto size = store.size_bytes();
   if (!size) return size.error();
   if (*size < last.position + k_frame_header_bytes + (*frame)->payload_bytes) return none;

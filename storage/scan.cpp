@@ -54,6 +54,7 @@ bool all_zero(byte_span bytes) {
 
 void store_extent::add(const frame_header& frame) {
   end_bytes += frame.stride_bytes();
+  if (frames == 0) first_term = frame.term;
   ++frames;
   next_offset = frame.next_offset();
   next_index = frame.index.next();

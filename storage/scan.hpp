@@ -21,6 +21,7 @@ struct store_extent {
   std::uint64_t frames = 0;
   record_offset next_offset;
   log_index next_index;
+  term_id first_term;  ///< 0 without frames, as last_term
   term_id last_term;
   unix_ms last_timestamp_ms = 0;
 

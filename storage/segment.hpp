@@ -51,6 +51,9 @@ public:
   /// Those of them that lie wholly below the published end. Readers look at no others: the rest may
   /// be cut and written again. Never falls.
   std::atomic<std::uint64_t> published_entries{0};
+  /// Where they end. Written before published_entries: who reads it afterwards may see more, never
+  /// less.
+  std::atomic<std::uint64_t> published_bytes{k_store_header_bytes};
   std::atomic<std::uint64_t> end_bytes{k_store_header_bytes};
   std::atomic<bool> sealed{false};
   /// Set when a lookup met an entry that the store contradicts: the next open builds the index

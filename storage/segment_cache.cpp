@@ -37,6 +37,27 @@ result<std::shared_ptr<segment_handles>> segment_cache::acquire(
   return handles;
 }
 
+result<located_header> segment_cache::read_header(const std::shared_ptr<segment>& target,
+                                                  std::uint64_t number) {
+  for (bool again = false;; again = true) {
+    auto handles = acquire(target, false);
+    if (!handles) return handles.error();
+    const index_entry entry = (*handles)->entries(number + 1)[number];
+    frame_header_bytes bytes{};
+    auto count = (*handles)->store->pread(bytes, entry.position);
+    if (!count) return count.error();
+    const auto frame = decode_frame_header(byte_span(bytes).first(*count), target->header.identity);
+    const log_index wanted = target->header.base_index.plus(number);
+    if (frame && frame->index == wanted) return located_header{*frame, entry.position};
+    if (again || !target->sealed) {
+      return error{errc::corruption,
+                   fmt::format("{}: bad frame at position {}: no entry {}", target->store_path,
+                               entry.position, wanted.value())};
+    }
+    target->index_suspect = true;  // built anew from the store by the next acquire()
+  }
+}
+
 void segment_cache::adopt(const std::shared_ptr<segment>& target) {
   {
     const std::lock_guard lock(mutex_);
@@ -73,7 +94,14 @@ void segment_cache::evict_beyond_limit() {
     }
   }
   for (const auto& victim : victims) {
-    const std::lock_guard lock(victim->handles_mutex);
+    const std::unique_lock lock(victim->handles_mutex, std::try_to_lock);
+    if (!lock.owns_lock()) {
+      // Somebody opens or seals it, which takes as long as the disk likes; the thread that evicts
+      // may be the log's writer at a roll. One more stays open until the next eviction.
+      const std::lock_guard list(mutex_);
+      if (std::ranges::find(open_, victim) == open_.end()) open_.push_back(victim);
+      continue;
+    }
     // A truncation may have made it the active segment again: its handles are the writer's.
     if (victim->sealed) victim->handles.reset();
   }

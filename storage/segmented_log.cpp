@@ -21,7 +21,6 @@ namespace cairn::storage {
 namespace {
 
 constexpr std::uint64_t k_segment_bytes_min = 4 * k_kib_bytes;
-constexpr std::uint64_t k_segment_bytes_max = 4 * k_gib_bytes - 1;
 constexpr std::uint64_t k_index_bytes_default_max = 16 * k_mib_bytes;
 constexpr std::uint64_t k_index_share = 16;
 
@@ -63,108 +62,6 @@ std::uint64_t segmented_log::index_bytes() const {
   return std::max<std::uint64_t>(wanted / sizeof(index_entry), 1) * sizeof(index_entry);
 }
 
-status segmented_log::load(recovery_report& report) {
-  auto content = list_log_directory(env_, directory_);
-  if (!content) return content.error();
-  auto mark = durable_mark::open(env_, join_path(directory_, k_mark_name));
-  if (!mark) return mark.error();
-  mark_ = std::move(*mark);
-  const record_offset first = content->segments.empty() ? record_offset{} : content->segments[0];
-  auto start = slot_file::open(env_, join_path(directory_, k_start_name), encode_log_start(first));
-  if (!start) return start.error();
-  start_ = std::move(*start);
-  const record_offset lowest = decode_log_start(start_->value());
-
-  // A trim removes files after the new lowest offset is durable; finish one that was interrupted.
-  // Such a file may already have been recycled under its old name, so its content is not looked at.
-  auto& bases = content->segments;
-  while (bases.size() > 1 && bases[1] <= lowest) {
-    for (const auto suffix : {k_index_suffix, k_store_suffix}) {
-      const auto path = join_path(directory_, segment_file_name(bases[0], suffix));
-      if (auto s = env_.remove(path); !s) return s;
-    }
-    ++report.removed_files;
-    bases.erase(bases.begin());
-  }
-  if (!bases.empty() && bases[0] > lowest) {
-    return error{
-        errc::corruption,
-        fmt::format("{}: the log starts at offset {}, but its first segment is {}: "
-                    "earlier segments are missing",
-                    directory_, lowest.value(), segment_file_name(bases[0], k_store_suffix))};
-  }
-  if (bases.empty() && mark_->current()) {
-    return error{errc::corruption,
-                 fmt::format("{}: the log has held data, but there is no segment", directory_)};
-  }
-  if (!bases.empty() && mark_->current() && mark_->current()->base_offset > bases.back().value()) {
-    return error{errc::corruption,
-                 fmt::format("{}: segment {} is missing: it has held data", directory_,
-                             segment_file_name(record_offset(mark_->current()->base_offset),
-                                               k_store_suffix))};
-  }
-  for (const auto* names : {&content->temporaries, &content->orphan_indexes}) {
-    for (const auto& name : *names) {
-      if (auto s = env_.remove(join_path(directory_, name)); !s) return s;
-      ++report.removed_files;
-    }
-  }
-  for (const auto& spare : content->spares)
-    spares_->adopt(spare.name, spare.size_bytes);
-  shared_->lowest = lowest.value();
-  next_offset_ = durable_offset_ = lowest;
-  if (!bases.empty()) {
-    if (auto s = load_segments(bases, report); !s) return s;
-  } else {
-    // The very first segment should be warm too. A failure shows at the first append.
-    spares_->prepare_one();
-  }
-  if (next_offset_ < lowest) {
-    return error{errc::corruption,
-                 fmt::format("{}: the log starts at offset {}, but its records end at offset {}",
-                             directory_, lowest.value(), next_offset_.value())};
-  }
-  publish(next_offset_);
-  request_spare();
-  return {};
-}
-
-status segmented_log::load_segments(const std::vector<record_offset>& bases,
-                                    recovery_report& report) {
-  segment_list list;
-  list.reserve(bases.size());
-  auto header = read_store_header(env_, directory_, bases[0], config_.log_id);
-  if (!header) return header.error();
-  for (std::size_t i = 0; i + 1 < bases.size(); ++i) {
-    auto next = read_store_header(env_, directory_, bases[i + 1], config_.log_id);
-    if (!next) return next.error();
-    auto loaded = load_sealed_segment(env_, directory_, *header, *next, report);
-    if (!loaded) return loaded.error();
-    sealed_bytes_ += (*loaded)->extent.end_bytes;
-    list.push_back(std::move(*loaded));
-    header = std::move(next);
-  }
-  auto active =
-      load_active_segment(env_, directory_, *header, mark_->current(), index_bytes(), report);
-  if (!active) return active.error();
-  active_ = *active;
-  list.push_back(*active);
-
-  const store_extent& end = active_->extent;
-  next_offset_ = durable_offset_ = end.next_offset;
-  next_index_ = end.next_index;
-  durable_index_ = log_index(end.next_index.value() - 1);
-  last_timestamp_ms_ = end.last_timestamp_ms;
-  last_term_ = end.last_term;
-  if (end.frames == 0 && list.size() > 1) last_term_ = list[list.size() - 2]->extent.last_term;
-  // Whatever is found is published.
-  for (const auto& part : list)
-    part->published_entries = part->extent.frames;
-  shared_->set_segments(std::move(list));
-  set_mark(*active_, end.end_bytes);
-  return {};
-}
-
 status segmented_log::refusal() const {
   if (fenced_) {
     return error{errc::io_error,
@@ -201,26 +98,8 @@ void segmented_log::set_mark(const segment& of, std::uint64_t position_bytes,
 void segmented_log::publish(record_offset end) {
   CAIRN_CHECK(end <= next_offset_, "publishing {} beyond the end {}", end.value(),
               next_offset_.value());
-  if (end.value() < shared_->visible_end.load(std::memory_order_relaxed)) return;
-  // The entries before the end: who sees the end must find them. From the back, as far as something
-  // is new.
-  const auto list = shared_->segments();
-  for (auto part = list->rbegin(); part != list->rend(); ++part) {
-    segment& target = **part;
-    if (target.published_entries.load(std::memory_order_relaxed) == target.extent.frames) {
-      if (target.sealed) break;
-      continue;
-    }
-    if (end < target.header.base_offset) continue;
-    std::uint64_t count = target.extent.frames;
-    if (end < target.extent.next_offset) {
-      const auto handles = shared_->cache.acquire(*part, false);
-      if (!handles) return;  // readers learn of it with the next call
-      count = count_below_offset((*handles)->entries(count), end.since(target.header.base_offset));
-    }
-    target.published_entries.store(count, std::memory_order_release);
-  }
-  shared_->visible_end.store(end.value(), std::memory_order_release);
+  // A failed look into an index: readers learn of it with the next call.
+  static_cast<void>(shared_->show_to(end));
 }
 
 void segmented_log::request_spare() {
@@ -275,8 +154,7 @@ bool segmented_log::fenced() const {
 }
 
 log_index segmented_log::first_index() const {
-  const auto list = shared_->segments();
-  return list->empty() ? next_index_ : list->front()->header.base_index;
+  return start_.index.next();
 }
 
 std::uint64_t segmented_log::size_bytes() const {
@@ -297,6 +175,10 @@ std::vector<segment_summary> segmented_log::segments() const {
 
 std::shared_ptr<log_reader> segmented_log::reader() const {
   return std::make_shared<log_reader>(shared_);
+}
+
+log_publisher segmented_log::publisher() const {
+  return log_publisher(shared_);
 }
 
 std::shared_ptr<background_work> segmented_log::background() const {

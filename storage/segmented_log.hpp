@@ -6,15 +6,18 @@
 // the end that publish() set, which is what readers see. With Raft "visible" is "committed"; one
 // node publishes what is durable.
 //
-// Owner: one thread at a time (the log actor's). Only reader() and background_work() are used from
-// others.
+// Owner: one thread at a time (the log actor's). Only what reader(), publisher() and background()
+// return is used from others.
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/ids.hpp"
 #include "storage/base/result.hpp"
 #include "storage/base/units.hpp"
+#include "storage/config_file.hpp"
 #include "storage/env.hpp"
 #include "storage/frame.hpp"
+#include "storage/log_publisher.hpp"
+#include "storage/log_start.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -23,6 +26,9 @@
 #include <vector>
 
 namespace cairn::storage {
+
+/// A segment is never larger.
+inline constexpr std::uint64_t k_segment_bytes_max = 4 * k_gib_bytes - 1;
 
 class log_reader;
 class background_work;
@@ -50,6 +56,9 @@ struct log_config {
   std::uint32_t spare_segments_max = 1;
   /// Which log this is: a store file of another one is refused. Kept in every file header.
   std::uint64_t log_id = 0;
+  /// Readers see at once what opening finds. Off for a replica, which has to learn first what of it
+  /// is committed.
+  bool publish_on_open = true;
 };
 
 /// What opening found and did. The counts are zero after a clean close.
@@ -73,6 +82,24 @@ struct frame_input {
   std::uint32_t record_count = 0;
   std::vector<shared_bytes>
       payload;  ///< pieces, stored one after the other; at most k_frame_payload_bytes_max
+  /// Where whoever made the entry says that its records begin; checked against the log's own count.
+  std::optional<record_offset> base_offset = {};
+};
+
+/// Entries from `first` up to the next run, or the end of the log, have this term.
+struct stored_term_run {
+  log_index first;
+  term_id term;
+  bool operator==(const stored_term_run&) const = default;
+};
+
+/// Where a log begins, for install() and start().
+struct log_origin {
+  log_index index;             ///< of the last entry that has gone; 0: none has
+  term_id term;                ///< of that entry
+  record_offset next_offset;   ///< of the first record behind it
+  shared_bytes configuration;  ///< in force there; empty: none is known
+  shared_bytes state;          ///< the driver's, at most k_start_state_bytes_max
 };
 
 /// One segment, as people want to see it.
@@ -90,9 +117,9 @@ class segmented_log {
 public:
   /// Opens the log in `directory`, or makes an empty one. After a crash: scans the active segment,
   /// cuts a torn end and rebuilds what is only a cache; all of that is durable on return.
-  /// Everything found is published. Fails with corruption (names file and position; nothing has
-  /// been changed), io_error, disk_full, invalid_argument (config). The directory must be locked by
-  /// the caller for as long as the log lives.
+  /// Everything found is published, unless `config` says otherwise. Fails with corruption (names
+  /// file and position; nothing has been changed), io_error, disk_full, invalid_argument (config).
+  /// The directory must be locked by the caller for as long as the log lives.
   [[nodiscard]] static result<std::unique_ptr<segmented_log>> open(env& env, std::string directory,
                                                                    const log_config& config,
                                                                    recovery_report& report);
@@ -111,8 +138,24 @@ public:
   /// Makes everything appended durable: one fdatasync. A failure fences the log for ever.
   [[nodiscard]] status sync();
 
-  /// Lets readers see the records below `end`. Never goes back. @pre `end <= next_offset()`.
+  /// Lets readers see the records below `end`. Never goes back. @pre `end <= next_offset()`. A
+  /// replica publishes entries instead, with publisher().
   void publish(record_offset end);
+
+  /// Sees to it that the next frames of `bytes` together (frame_stride_bytes each) find their room,
+  /// by reserving space and, where the active segment has too little left, by beginning a new one
+  /// early (what was appended is then durable). disk_full: there is no such room. too_large: more
+  /// than a segment can ever take. io_error: fenced. Not promised: config frames (their payloads
+  /// are written elsewhere as well), more frames than an index has room for, and frames stamped by
+  /// a clock more than a minute behind this node's.
+  [[nodiscard]] status reserve(std::uint64_t bytes);
+  /// How many bytes of frames are known to find room; 0 when nobody knows.
+  [[nodiscard]] std::uint64_t room_bytes() const;
+
+  /// Drops every entry and begins anew behind `origin`; durable on return. A crash on the way
+  /// leaves the old log or the new, empty one. disk_full, too_large: nothing has changed. io_error:
+  /// fenced. @pre origin.index is beyond what is published, and origin.next_offset not below it.
+  [[nodiscard]] status install(const log_origin& origin);
 
   /// Removes all entries from `first_removed` on; durable on return. Readers must not have seen
   /// them.
@@ -145,6 +188,13 @@ public:
       const;  ///< last entry that sync() has covered; one below first if none
   [[nodiscard]] term_id last_term() const;  ///< 0 when the log has never held an entry
   [[nodiscard]] unix_ms last_timestamp_ms() const;
+  /// The position before the first entry kept, with what is kept for it.
+  [[nodiscard]] log_origin start() const;
+  /// The config entries kept, ascending.
+  [[nodiscard]] std::vector<stored_config> configs() const;
+  /// The terms of the entries kept. Cheap: looks only into segments where the term changes.
+  /// corruption, io_error.
+  [[nodiscard]] result<std::vector<stored_term_run>> term_runs() const;
   [[nodiscard]] std::uint64_t size_bytes()
       const;  ///< of all frames and headers; not what is reserved ahead
   [[nodiscard]] std::vector<segment_summary> segments() const;
@@ -159,6 +209,9 @@ public:
   /// The readers' side. Thread-safe; may outlive the log.
   [[nodiscard]] std::shared_ptr<log_reader> reader() const;
 
+  /// For the thread that learns what is committed. Thread-safe; may outlive the log.
+  [[nodiscard]] log_publisher publisher() const;
+
   /// Work that makes later appends faster (zero-filled spare segments, sealing old ones). Run it on
   /// any other thread; nothing breaks if nobody does. Thread-safe.
   [[nodiscard]] std::shared_ptr<background_work> background() const;
@@ -171,6 +224,10 @@ private:
   segmented_log(env& env, std::string directory, const log_config& config);
 
   status load(recovery_report& report);
+  status load_start(const std::vector<record_offset>& bases);
+  status finish_install(const std::vector<record_offset>& bases);
+  status load_configs();
+  status check_names(const std::vector<record_offset>& bases) const;
   status load_segments(const std::vector<record_offset>& bases, recovery_report& report);
   [[nodiscard]] status check_frames(std::span<const frame_input> frames) const;
   [[nodiscard]] std::vector<run> plan(std::span<const frame_input> frames) const;
@@ -179,11 +236,26 @@ private:
                                                          const frame_input& first_frame);
   void discard(prepared_segment prepared);
   status activate(prepared_segment prepared);
-  status reserve(std::uint64_t end_bytes);
+  status reserve_active(std::uint64_t end_bytes);
+  /// True if the active segment never held an entry: another may take its place under its name.
+  [[nodiscard]] bool may_replace_active() const;
+  [[nodiscard]] bool has_room_for(std::uint64_t bytes) const;
+  status begin_segment(std::uint64_t bytes);
   status write_run(const run& part, std::span<const frame_input> frames);
   /// How many sealed segments, from the front, lie wholly below `offset`.
   [[nodiscard]] std::size_t count_below(record_offset offset) const;
   status remove_front(std::size_t count);
+  /// The start of the log once `count` segments have gone from its front.
+  [[nodiscard]] log_start start_after(std::size_t count) const;
+  status save_start(const log_start& next);
+  status drop_segments();
+  /// Looks up term and time of the last entry, also when the last segment holds none.
+  void note_last_entry();
+  /// Header of an entry that is kept.
+  [[nodiscard]] result<frame_header> header_of(log_index index) const;
+  status note_configs(std::span<const frame_input> frames);
+  void forget_configs_from(log_index first_removed);
+  status save_configs();
   status reopen_for_writing(const std::shared_ptr<segment>& target);
   /// What remains of a segment when only its first entries are kept.
   [[nodiscard]] result<store_extent> extent_before(const std::shared_ptr<segment>& target,
@@ -201,7 +273,11 @@ private:
   std::shared_ptr<log_shared> shared_;
   std::shared_ptr<segment> active_;  // null while the log has no segment
   std::unique_ptr<durable_mark> mark_;
-  std::unique_ptr<slot_file> start_;
+  std::unique_ptr<slot_file> start_file_;
+  log_start start_;
+  std::vector<stored_config> configs_;  // ascending; at most one up to the start is of use
+  bool configs_changed_ = false;        // in memory: the file lists more than there is
+  std::uint64_t room_end_ = 0;          // the active segment takes frames up to here in any case
   std::shared_ptr<spare_segments> spares_;
   std::shared_ptr<background_work> background_;
   // Invariant: lowest <= durable_offset_ <= next_offset_.

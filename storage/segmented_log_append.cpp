@@ -22,6 +22,7 @@ struct segmented_log::cursor {
   std::uint64_t position = k_store_header_bytes;
   std::uint64_t frames = 0;
   std::uint64_t frames_max = 0;
+  std::uint64_t limit_bytes = 0;  // the segment takes frames that end here or before
   record_offset next_offset;
 };
 
@@ -51,10 +52,12 @@ std::uint64_t payload_size(const frame_input& frame) {
 }
 
 std::uint64_t stride_of(const frame_input& frame) {
-  frame_header header;
-  header.payload_bytes = static_cast<std::uint32_t>(payload_size(frame));
-  return header.stride_bytes();
+  return frame_stride_bytes(payload_size(frame));
 }
+
+// How much older than now a segment may call itself that begins before its first frame is known:
+// the leader's clock, which stamps frames, may be behind ours.
+constexpr unix_ms k_clock_lag_ms_max = 60'000;
 
 }  // namespace
 
@@ -62,6 +65,7 @@ status segmented_log::check_frames(std::span<const frame_input> frames) const {
   log_index index = next_index_;
   term_id term = last_term_;
   unix_ms time = last_timestamp_ms_;
+  record_offset offset = next_offset_;
   for (const auto& frame : frames) {
     CAIRN_CHECK(frame.index == index, "append of index {} where {} is next", frame.index.value(),
                 index.value());
@@ -69,6 +73,11 @@ status segmented_log::check_frames(std::span<const frame_input> frames) const {
                 term.value());
     CAIRN_CHECK(frame.timestamp_ms >= time, "timestamp {} goes back behind {}", frame.timestamp_ms,
                 time);
+    if (frame.base_offset && *frame.base_offset != offset) {
+      return error{errc::invalid_argument,
+                   fmt::format("entry {} is said to begin at offset {}, but the log is at {}",
+                               index.value(), frame.base_offset->value(), offset.value())};
+    }
     if (frame.kind == frame_kind::data && frame.record_count == 0) {
       return error{errc::invalid_argument, "a data frame without records"};
     }
@@ -79,6 +88,7 @@ status segmented_log::check_frames(std::span<const frame_input> frames) const {
     index = index.next();
     term = frame.term;
     time = frame.timestamp_ms;
+    offset = offset.plus(frame.record_count);
   }
   return {};
 }
@@ -89,7 +99,7 @@ bool segmented_log::fits(const cursor& at, const frame_input& frame) const {
   // a segment behind them would begin at the same offset and so have the same name.
   const bool alone = at.next_offset == at.base_offset;
   const std::uint64_t end = at.position + stride_of(frame);
-  return at.frames < at.frames_max && end <= (alone ? k_max : config_.segment_bytes) &&
+  return at.frames < at.frames_max && end <= (alone ? k_max : at.limit_bytes) &&
          at.next_offset.since(at.base_offset) <= k_max &&
          static_cast<std::uint64_t>(frame.timestamp_ms - at.base_time_ms) <= k_max;
 }
@@ -105,6 +115,7 @@ std::vector<segmented_log::run> segmented_log::plan(std::span<const frame_input>
           active_->extent.end_bytes,
           active_->extent.frames,
           mapped ? active_->handles->writable_entries().size() : 0,
+          std::max(config_.segment_bytes, room_end_),
           next_offset_};
     runs.push_back({0, 0, false, next_offset_, at.position});
   }
@@ -117,6 +128,7 @@ std::vector<segmented_log::run> segmented_log::plan(std::span<const frame_input>
             k_store_header_bytes,
             0,
             index_bytes() / sizeof(index_entry),
+            config_.segment_bytes,
             at.next_offset};
       runs.push_back({i, 0, true, at.next_offset, at.position});
     }
@@ -148,8 +160,8 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
   if (active_) base_before = active_->header.base_offset;
   for (const auto& part : runs) {
     if (!part.new_segment) {
-      room = reserve(part.end_bytes);
-    } else if (part.base_offset == base_before) {
+      room = reserve_active(part.end_bytes);
+    } else if (part.base_offset == base_before && !may_replace_active()) {
       // Two segments with one base offset would have one name. Only a segment full of empty frames
       // gets here.
       room = !active_ || active_->handles->map
@@ -164,6 +176,8 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
     if (!room) break;
     if (part.new_segment) base_before = part.base_offset;
   }
+  // Before the entries themselves, so that whoever opens the log finds each of them listed.
+  if (room) room = note_configs(frames);
   if (!room) {
     for (auto& unused : prepared)
       discard(std::move(unused));
@@ -183,7 +197,11 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
   return base;
 }
 
-status segmented_log::reserve(std::uint64_t end_bytes) {
+bool segmented_log::may_replace_active() const {
+  return active_ && active_->extent.frames == 0 && active_->handles->map;
+}
+
+status segmented_log::reserve_active(std::uint64_t end_bytes) {
   if (end_bytes <= active_->allocated_bytes) return {};
   const std::uint64_t from = active_->allocated_bytes;
   // Generously first, so that it is asked rarely; exactly when the disk has no more.
@@ -207,6 +225,8 @@ status segmented_log::write_run(const run& part, std::span<const frame_input> fr
   std::vector<byte_span> pieces;
   std::vector<byte_span> payload;
   store_extent extent = target.extent;
+  std::vector<entry_end> ends;
+  ends.reserve(frames.size());
   const auto entries = target.handles->writable_entries();
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const frame_input& input = frames[i];
@@ -233,11 +253,14 @@ status segmented_log::write_run(const run& part, std::span<const frame_input> fr
     }
     entries[extent.frames] = make_index_entry(target.header, header, extent.end_bytes);
     extent.add(header);
+    ends.push_back({extent.next_offset, extent.end_bytes});
   }
   CAIRN_CHECK(extent.end_bytes == part.end_bytes, "{}: planned to end at {}, ended at {}",
               target.store_path, part.end_bytes, extent.end_bytes);
   if (auto s = target.handles->store->pwrite(pieces, target.extent.end_bytes); !s) return s;
   target.advance(extent);
+  for (const auto& end : ends)
+    shared_->unpublished.append(end);
   next_offset_ = extent.next_offset;
   next_index_ = extent.next_index;
   last_term_ = extent.last_term;
@@ -318,17 +341,37 @@ status segmented_log::activate(prepared_segment prepared) {
   fresh->handles = prepared.handles;
   set_mark(*fresh, k_store_header_bytes);
 
-  if (const auto old = std::exchange(active_, fresh)) {
+  room_end_ = 0;
+  const auto old = std::exchange(active_, fresh);
+  auto list = *shared_->segments();
+  if (old && old->header.base_offset == fresh->header.base_offset) {
+    // It never held an entry; its files have just been replaced.
+    list.pop_back();
+  } else if (old) {
     old->sealed = true;
     sealed_bytes_ += old->extent.end_bytes;
     shared_->cache.adopt(old);
     background_->add(background_work::kind::tidy, [&env = env_, old] { seal_files(env, *old); });
   }
-  auto list = *shared_->segments();
   list.push_back(fresh);
   shared_->set_segments(std::move(list));
   roll_before_next_ = false;
   request_spare();
+  return {};
+}
+
+status segmented_log::begin_segment(std::uint64_t bytes) {
+  const run planned{
+      .new_segment = true, .base_offset = next_offset_, .end_bytes = k_store_header_bytes + bytes};
+  frame_input first;
+  first.index = next_index_;
+  first.timestamp_ms = std::max(last_timestamp_ms_, env_.now_ms() - k_clock_lag_ms_max);
+  auto made = prepare_segment(planned, first);
+  if (made.code() == errc::io_error) return fence(made.error());
+  if (!made) return made.error();
+  if (auto s = sync(); !s) return s;
+  if (auto s = activate(std::move(*made)); !s) return fence(s);
+  room_end_ = k_store_header_bytes + bytes;
   return {};
 }
 

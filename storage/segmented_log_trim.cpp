@@ -20,20 +20,44 @@ status segmented_log::trim_prefix(record_offset offset) {
                  fmt::format("cannot trim before offset {}: the log ends at {}", offset.value(),
                              shared_->visible_end.load())};
   }
-  if (offset > lowest_offset()) {
-    // The new beginning first: after a crash the files below it are known to be left-overs.
-    if (auto s = start_->save(encode_log_start(offset)); !s) return fence(s);
-    shared_->lowest.store(offset.value(), std::memory_order_release);
+  const record_offset lowest = std::max(offset, lowest_offset());
+  // Also when the lowest offset stays: the segment that was active then may be sealed by now.
+  const std::size_t count = count_below(lowest);
+  if (count == 0 && lowest == lowest_offset()) return {};
+  // The configuration at the new start is looked up in the file: it must not list what has been
+  // truncated.
+  if (count > 0 && configs_changed_) {
+    if (auto s = save_configs(); !s) return s.code() == errc::io_error ? fence(s) : s;
   }
-  // Also when the beginning stays: the segment that was active then may be sealed by now.
-  return remove_front(count_below(lowest_offset()));
+  // The new beginning first: after a crash the files below it are known to be left-overs.
+  log_start next = start_after(count);
+  next.lowest = lowest;
+  if (auto s = save_start(next); !s) return s;
+  shared_->lowest.store(lowest.value(), std::memory_order_release);
+  return remove_front(count);
+}
+
+log_start segmented_log::start_after(std::size_t count) const {
+  log_start next = start_;
+  const auto list = shared_->segments();
+  for (std::size_t i = 0; i < count; ++i) {
+    const store_extent& gone = (*list)[i]->extent;
+    next.index = log_index(gone.next_index.value() - 1);
+    next.first_offset = gone.next_offset;
+    if (gone.frames > 0) next.term = gone.last_term;
+  }
+  return next;
 }
 
 std::size_t segmented_log::count_below(record_offset offset) const {
   // The list goes out of scope before files are removed: whoever has it may be reading them.
   const auto list = shared_->segments();
-  const auto keep = std::ranges::find_if(
-      *list, [&](const auto& part) { return !part->sealed || part->extent.next_offset > offset; });
+  // Entries without records may stand at the end of a segment and not be visible yet.
+  const std::uint64_t visible = shared_->visible_index.load();
+  const auto keep = std::ranges::find_if(*list, [&](const auto& part) {
+    return !part->sealed || part->extent.next_offset > offset ||
+           part->extent.next_index.value() > visible + 1;
+  });
   return static_cast<std::size_t>(keep - list->begin());
 }
 
@@ -42,7 +66,7 @@ status segmented_log::trim_to_bytes(std::uint64_t size_bytes_max) {
   record_offset lowest = lowest_offset();
   for (const auto& part : *shared_->segments()) {
     if (size <= size_bytes_max || !part->sealed) break;
-    if (part->extent.next_offset.value() > shared_->visible_end.load()) break;
+    if (part->extent.next_index.value() > shared_->visible_index.load() + 1) break;
     size -= part->extent.end_bytes;
     lowest = part->extent.next_offset;
   }
@@ -53,7 +77,7 @@ status segmented_log::trim_older_than(unix_ms before_ms) {
   record_offset lowest = lowest_offset();
   for (const auto& part : *shared_->segments()) {
     if (!part->sealed || part->extent.last_timestamp_ms >= before_ms) break;
-    if (part->extent.next_offset.value() > shared_->visible_end.load()) break;
+    if (part->extent.next_index.value() > shared_->visible_index.load() + 1) break;
     lowest = part->extent.next_offset;
   }
   return trim_prefix(lowest);
@@ -98,9 +122,14 @@ status segmented_log::truncate_suffix(log_index first_removed) {
   if (!kept_extent) return kept_extent.error();
   const std::uint64_t position = kept_extent->end_bytes;
   const record_offset end = kept_extent->next_offset;
-  CAIRN_CHECK(end.value() >= shared_->visible_end.load(), "truncating offset {} that readers saw",
+  CAIRN_CHECK(end.value() >= shared_->visible_end.load() &&
+                  first_removed.value() > shared_->visible_index.load(),
+              "truncating entry {} at offset {} that readers saw", first_removed.value(),
               end.value());
 
+  // First: whoever publishes meanwhile must not look for the end of the last entry kept where the
+  // next one was.
+  shared_->unpublished.truncate(log_index(first_removed.value() - 1), {end, position});
   // The mark must never be too high, also after a power cut: lowered durably before anything goes.
   // What is kept of the active segment need not have been synced.
   set_mark(*target, target->sealed ? position : std::min(position, target->durable_bytes));
@@ -122,6 +151,10 @@ status segmented_log::truncate_suffix(log_index first_removed) {
     if (auto s = reopen_for_writing(target); !s) return fence(s);
   }
   if (auto s = cut_active(*kept_extent); !s) return fence(s);
+  forget_configs_from(first_removed);
+  if (configs_changed_) {
+    if (auto s = save_configs(); s.code() == errc::io_error) return fence(s);
+  }
   return {};
 }
 
@@ -130,30 +163,15 @@ result<store_extent> segmented_log::extent_before(const std::shared_ptr<segment>
   if (entries_kept >= target->extent.frames) return target->extent;
   store_extent extent = empty_extent(target->header);
   if (entries_kept == 0) return extent;
-  const log_index wanted = target->header.base_index.plus(entries_kept - 1);
-  for (bool again = false;; again = true) {
-    auto handles = shared_->cache.acquire(target, false);
-    if (!handles) return handles.error();
-    // The index only says where to look. What is cut follows from the frame itself: an entry that
-    // has rotted must not cut into a frame that is kept.
-    const index_entry last = (*handles)->entries(target->extent.frames)[entries_kept - 1];
-    frame_header_bytes bytes{};
-    auto count = (*handles)->store->pread(bytes, last.position);
-    if (!count) return count.error();
-    const auto frame = decode_frame_header(byte_span(bytes).first(*count), target->header.identity);
-    if (frame && frame->index == wanted) {
-      extent.end_bytes = last.position;
-      extent.frames = entries_kept - 1;
-      extent.add(*frame);
-      return extent;
-    }
-    if (again || !target->sealed) {
-      return error{errc::corruption,
-                   fmt::format("{}: bad frame at position {}: no entry {}", target->store_path,
-                               last.position, wanted.value())};
-    }
-    target->index_suspect = true;  // built anew from the store by the next acquire()
-  }
+  // What is cut follows from the frame itself: an index entry that has rotted must not cut into a
+  // frame that is kept.
+  const auto last = shared_->cache.read_header(target, entries_kept - 1);
+  if (!last) return last.error();
+  extent.end_bytes = last->position;
+  extent.frames = entries_kept - 1;
+  extent.add(last->header);
+  extent.first_term = target->extent.first_term;
+  return extent;
 }
 
 status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target) {
@@ -181,6 +199,7 @@ status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target)
   target->durable_bytes = target->extent.end_bytes;
   target->allocated_bytes = target->extent.end_bytes;
   active_ = target;
+  room_end_ = 0;
   roll_before_next_ = false;
   return {};
 }
@@ -196,17 +215,13 @@ status segmented_log::cut_active(const store_extent& kept) {
     auto size = target.handles->store->size_bytes();
     if (!size) return size.error();
     target.allocated_bytes = std::min(target.allocated_bytes, *size);
+    room_end_ = std::min(room_end_, target.allocated_bytes);
     target.advance(kept);
     target.durable_bytes = std::min(target.durable_bytes, kept.end_bytes);
   }
   next_offset_ = target.extent.next_offset;
   next_index_ = target.extent.next_index;
-  last_timestamp_ms_ = target.extent.last_timestamp_ms;
-  last_term_ = target.extent.last_term;
-  const auto list = shared_->segments();
-  if (target.extent.frames == 0 && list->size() > 1) {
-    last_term_ = (*list)[list->size() - 2]->extent.last_term;
-  }
+  note_last_entry();
   durable_offset_ = std::min(durable_offset_, next_offset_);
   durable_index_ = std::min(durable_index_, log_index(next_index_.value() - 1));
   return {};

@@ -1,5 +1,6 @@
 #include "storage/verify.hpp"
 
+#include "storage/config_file.hpp"
 #include "storage/durable_mark.hpp"
 #include "storage/log_start.hpp"
 #include "storage/paths.hpp"
@@ -35,6 +36,12 @@ public:
     }
     read_start();
     read_mark();
+    read_configs();
+    if (start_ && start_->installing) {
+      note(std::string(k_start_name), 0,
+           "a log that is being dropped to begin anew; done at the next start");
+      return std::move(report_);
+    }
     if (auto s = measure(content->segments); !s) return s.error();
     for (std::size_t i = 0; i < content->segments.size(); ++i) {
       const bool last = i + 1 == content->segments.size();
@@ -66,11 +73,17 @@ private:
     auto start = slot_file::open(env_, path, {});
     if (!start) {
       damage(std::string(k_start_name), 0, start.error().detail);
-    } else if ((*start)->value().size() == sizeof(std::uint64_t)) {
-      report_.lowest_offset = decode_log_start((*start)->value());
+    } else if (const auto found = decode_log_start((*start)->value())) {
+      report_.lowest_offset = found->lowest;
+      start_ = *found;
     } else {
-      damage(std::string(k_start_name), 0, "holds no offset");
+      damage(std::string(k_start_name), 0, "holds no start of a log");
     }
+  }
+
+  void read_configs() {
+    auto configs = read_config_file(env_, join_path(directory_, k_configs_name));
+    if (!configs) damage(std::string(k_configs_name), 0, configs.error().detail);
   }
 
   void read_mark() {
@@ -189,7 +202,8 @@ private:
       if (mark_) damage(std::string(k_mark_name), 0, "the log has held data, but has no segment");
       return;
     }
-    if (bases.front() > report_.lowest_offset) {
+    const bool exact = start_ && !start_->offset_only;
+    if (exact ? bases.front() > start_->first_offset : bases.front() > report_.lowest_offset) {
       damage(segment_file_name(bases.front(), k_store_suffix), 0,
              fmt::format("segments from offset {} on are missing", report_.lowest_offset.value()));
     }
@@ -203,6 +217,7 @@ private:
   const std::string directory_;
   const std::function<void(std::uint64_t, std::uint64_t)>& progress_;
   verify_report report_;
+  std::optional<log_start> start_;
   std::optional<durable_mark::mark> mark_;
   std::optional<store_extent>
       expected_;  // where the segment before ended; nothing if it has no header

@@ -30,8 +30,8 @@ bool play(log_harness& h) {
   if (!h.append(3, 6000) || !h.sync() || !h.truncate_some(9)) return false;
   if (!h.append(2, 10) || !h.acknowledge() || !h.trim_to_bytes(9000)) return false;
   h.work();
-  if (!h.append(2, 10)) return false;
-  return h.acknowledge() && h.close();
+  if (!h.append(2, 10) || !h.reserve(3000)) return false;
+  return h.append(2, 10) && h.acknowledge() && h.close();
 }
 
 /// After the power is back: what must be there is there, and the log can be used and closed.

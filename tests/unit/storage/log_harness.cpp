@@ -156,6 +156,7 @@ bool log_harness::append_entries(std::vector<model_entry> batch) {
     input.index = entry.index;
     input.timestamp_ms = entry.timestamp_ms;
     input.record_count = entry.record_count;
+    input.base_offset = entry.base_offset;
     // In pieces, as the gateway hands it over.
     const auto bytes = shared_bytes::copy_of(as_byte_span(entry.payload));
     const auto cut = random_.below(bytes.size() + 1);
@@ -218,12 +219,21 @@ bool log_harness::truncate_some(std::size_t entries_max) {
   return true;
 }
 
+bool log_harness::front_is_visible() const {
+  const auto parts = log_->segments();
+  // Entries without records may stand at its end that are not.
+  return parts.size() > 1 && parts[0].next_offset <= published_ &&
+         parts[1].base_index <= log_->publisher().published().next();
+}
+
 void log_harness::take_trim() {
   REQUIRE(log_->lowest_offset() >= lowest_);
   lowest_ = log_->lowest_offset();
   // Nothing stays that lies wholly below, but for the segment that is written.
   const auto front = log_->segments();
-  if (!front.empty()) REQUIRE((!front[0].sealed || front[0].next_offset > lowest_));
+  if (!front.empty()) {
+    REQUIRE((!front[0].sealed || front[0].next_offset > lowest_ || !front_is_visible()));
+  }
 }
 
 bool log_harness::trim_to(record_offset offset) {
@@ -243,7 +253,7 @@ bool log_harness::trim_to_bytes(std::uint64_t bytes) {
   take_trim();
   // Only whole sealed segments, and only what readers may have seen.
   const auto parts = log_->segments();
-  if (parts.size() > 1 && parts.front().next_offset <= published_) {
+  if (parts.size() > 1 && front_is_visible()) {
     REQUIRE(log_->size_bytes() <= bytes);
   }
   return true;
@@ -255,7 +265,7 @@ bool log_harness::trim_older_than(unix_ms before) {
   lowest_in_flight_.reset();
   take_trim();
   const auto parts = log_->segments();
-  if (parts.size() > 1 && parts.front().next_offset <= published_) {
+  if (parts.size() > 1 && front_is_visible()) {
     REQUIRE(parts.front().last_timestamp_ms >= before);
   }
   return true;
@@ -351,6 +361,49 @@ void log_harness::check_views() const {
   }
 }
 
+void log_harness::check_raft_views() const {
+  const auto start = log_->start();
+  const std::size_t gone = start.index.value();
+  REQUIRE(start.index.next() == log_->first_index());
+  REQUIRE(start.term == (gone == 0 ? term_id{} : entries_[gone - 1].term));
+  REQUIRE(start.next_offset == (gone == 0 ? record_offset{} : entries_[gone - 1].next_offset()));
+  std::string config_at_start;
+  std::vector<storage::stored_term_run> runs;
+  std::vector<model_entry> configs;
+  for (const auto& entry : entries_) {
+    const bool kept = entry.index > start.index;
+    if (entry.kind == frame_kind::config && !kept) config_at_start = entry.payload;
+    if (entry.kind == frame_kind::config && kept) configs.push_back(entry);
+    if (kept && (runs.empty() || runs.back().term != entry.term)) {
+      runs.push_back({entry.index, entry.term});
+    }
+  }
+  const auto found_runs = log_->term_runs();
+  must(found_runs);
+  REQUIRE(*found_runs == runs);
+  REQUIRE(start.configuration.text() == config_at_start);
+  const auto found = log_->configs();
+  REQUIRE(found.size() == configs.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    REQUIRE(found[i].index == configs[i].index);
+    REQUIRE(found[i].term == configs[i].term);
+    REQUIRE(found[i].payload.text() == configs[i].payload);
+  }
+}
+
+bool log_harness::reserve(std::uint64_t bytes) {
+  const auto before = log_->next_offset();
+  const auto got = log_->reserve(bytes);
+  REQUIRE(log_->next_offset() == before);
+  if (got.code() == errc::disk_full) {
+    last_error_ = got.error();
+    return false;
+  }
+  if (failed(got)) return false;
+  REQUIRE(log_->room_bytes() >= bytes);
+  return true;
+}
+
 void log_harness::check_read(record_offset from, const read_limits& limits) const {
   auto got = log_->reader()->read(from, limits);
   if (from < lowest_) {
@@ -418,6 +471,7 @@ void log_harness::compare_random_read() {
 
 void log_harness::compare_everything() {
   check_views();
+  check_raft_views();
   const auto all = read_all_entries();
   const auto first = static_cast<std::size_t>(log_->first_index().value() - 1);
   REQUIRE(first + all.size() == entries_.size());

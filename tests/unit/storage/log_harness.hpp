@@ -77,6 +77,8 @@ public:
   bool trim_to(record_offset offset);
   bool trim_to_bytes(std::uint64_t bytes);
   bool trim_older_than(unix_ms before);
+  /// Asks for room; what it promises is checked by the next append.
+  bool reserve(std::uint64_t bytes);
   /// Runs what waits in the background.
   void work();
 
@@ -106,6 +108,7 @@ private:
   bool append_entries(std::vector<model_entry> batch);
   void adopt_what_survived();
   void take_trim();
+  [[nodiscard]] bool front_is_visible() const;
   void compare_entry(const storage::stored_frame& got, const model_entry& want) const;
   /// `read` if it is ok; else ends the comparison when the power has gone, or the test.
   template <class T>
@@ -113,6 +116,7 @@ private:
   void compare_everything();
   void compare_random_read();
   void check_views() const;
+  void check_raft_views() const;
   void check_read(record_offset from, const storage::read_limits& limits) const;
   void check_time(unix_ms time) const;
   [[nodiscard]] std::vector<storage::stored_frame> read_all_entries() const;

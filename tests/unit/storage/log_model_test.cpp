@@ -69,7 +69,11 @@ void take_step(sim_env& env, log_harness& h, unsigned action, std::uint64_t argu
       return;
     }
     case 14:
-      h.work();
+      if (argument % 2 == 0) {
+        h.work();
+      } else {
+        REQUIRE(h.reserve(argument % 6000));
+      }
       return;
     default:
       for (unsigned i = 0; i < 3; ++i)

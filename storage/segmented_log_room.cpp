@@ -1,0 +1,65 @@
+// Room found ahead of the writes, so that a full disk is noticed before anything is promised.
+
+#include "storage/log_shared.hpp"
+#include "storage/segmented_log.hpp"
+
+#include <algorithm>
+
+namespace cairn::storage {
+
+namespace {
+
+// A segment with fewer free index entries than one for so many bytes asked for is left early.
+constexpr std::uint64_t k_bytes_per_entry_expected = 1024;
+
+}  // namespace
+
+bool segmented_log::has_room_for(std::uint64_t bytes) const {
+  if (!active_ || roll_before_next_) return false;
+  const std::uint64_t capacity = active_->handles->writable_entries().size();
+  const std::uint64_t wanted = bytes / k_bytes_per_entry_expected + 1;
+  return capacity - active_->extent.frames >= std::min(wanted, capacity / 2) &&
+         active_->extent.end_bytes + bytes <= std::max(config_.segment_bytes, room_end_);
+}
+
+std::uint64_t segmented_log::room_bytes() const {
+  if (!refusal() || !active_ || !active_->handles->map || roll_before_next_) return 0;
+  const std::uint64_t end = active_->extent.end_bytes;
+  const std::uint64_t capacity = active_->handles->writable_entries().size();
+  const std::uint64_t entries_left = capacity - active_->extent.frames;
+  if (entries_left == 0) return 0;
+  const std::uint64_t promised = room_end_ - std::min(room_end_, end);
+  const std::uint64_t space_end = std::min(active_->allocated_bytes, config_.segment_bytes);
+  std::uint64_t ahead = space_end - std::min(space_end, end);
+  if (entries_left < capacity / 2) {
+    ahead = std::min(ahead, (entries_left - 1) * k_bytes_per_entry_expected);
+  }
+  return std::max(promised, ahead);
+}
+
+status segmented_log::reserve(std::uint64_t bytes) {
+  if (auto s = refusal(); !s) return s;
+  if (bytes > k_segment_bytes_max - k_store_header_bytes) {
+    return error{errc::too_large, fmt::format("no segment has room for {} bytes", bytes)};
+  }
+  if (active_ && !active_->handles->map) {
+    if (auto s = reopen_for_writing(active_); !s) return fence(s);
+    if (!active_->handles->map) {
+      return error{errc::disk_full, fmt::format("{}: no room for an index of {} bytes",
+                                                active_->index_path, index_bytes())};
+    }
+  }
+  // A segment without records cannot be followed by another: both would have the same name.
+  const bool may_roll = !active_ || active_->extent.next_offset > active_->header.base_offset;
+  if (!has_room_for(bytes) && may_roll) return begin_segment(bytes);
+  const std::uint64_t end = active_->extent.end_bytes + bytes;
+  if (end > k_segment_bytes_max) {
+    return error{errc::too_large,
+                 fmt::format("{}: no room for {} bytes more", active_->store_path, bytes)};
+  }
+  if (auto s = reserve_active(end); !s) return s.code() == errc::io_error ? fence(s) : s;
+  room_end_ = std::max(room_end_, end);
+  return {};
+}
+
+}  // namespace cairn::storage
