@@ -132,6 +132,10 @@ void replica::take_notices(const std::vector<raft::notice>& notices) {
     const bool done = n.kind == raft::notice_kind::transfer_done;
     if (!done && n.kind != raft::notice_kind::transfer_aborted) continue;
     if (!transfer_ || transfer_->second != n.node) continue;
+    if (transfer_->first == k_own_request) {
+      transfer_.reset();
+      continue;
+    }
     out_.requests.push_back({.id = transfer_->first,
                              .code = done ? errc::none : errc::unavailable,
                              .detail = std::string(n.detail)});

@@ -20,7 +20,7 @@
 //   anything else           nothing was stored and nothing will be
 //
 // A leader proposes only what fits the room that storage has reserved (reserve, room_reserved), so
-// a full disk refuses whole appends.
+// a full disk refuses whole appends; and it hands the lead over, since another node may have room.
 
 #include "actors/append_plan.hpp"
 #include "actors/messages.hpp"
@@ -165,7 +165,7 @@ public:
 
   // --- the group --------------------------------------------------------------------------------
 
-  /// Each is answered exactly once in replica_effects::requests.
+  /// Each is answered exactly once in replica_effects::requests. A request is not k_own_request.
   void change_membership(std::uint64_t request, std::vector<raft::member_change> changes,
                          shared_bytes context);
   void transfer(std::uint64_t request, raft::node_id target);
@@ -192,6 +192,9 @@ public:
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
 
 private:
+  /// A transfer that nobody has asked for.
+  static constexpr std::uint64_t k_own_request = 0;
+
   /// Who asked: a client of this node, or another node on behalf of one of its own.
   struct origin {
     client_token client = 0;
@@ -269,6 +272,7 @@ private:
   void propose_waiting();
   [[nodiscard]] std::vector<waiting_item> next_group();
   void ask_for_room();
+  void hand_over();
   void propose(std::vector<waiting_item> group);
   [[nodiscard]] bool propose_frame(const storage::frame_input& frame);
   void take_proposals(const std::vector<raft::proposal_answer>& answers);
@@ -322,6 +326,7 @@ private:
   bool reserving_for_appends_ = false;  // those that do not fit are refused if it fails
   std::uint64_t room_pause_ticks_ = 0;  // before more is reserved ahead of need
   std::string no_room_;                 // why there is no more, if so
+  std::uint64_t next_hand_over_ns_ = 0;
   std::string fence_reason_;
   std::string close_reason_;
 

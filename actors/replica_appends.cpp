@@ -14,6 +14,8 @@ constexpr std::uint64_t k_room_low_bytes = 2 * k_mib_bytes;
 constexpr std::uint64_t k_room_wanted_bytes = 8 * k_mib_bytes;
 /// After a reservation ahead of need has failed.
 constexpr std::uint64_t k_room_pause_ticks = 20;
+/// Between two attempts to hand the lead over because the disk is full: every disk may be.
+constexpr std::uint64_t k_hand_over_pause_ticks = 100;
 
 shared_bytes joined(const std::vector<shared_bytes>& pieces) {
   if (pieces.size() == 1) return pieces.front();
@@ -117,6 +119,22 @@ void replica::room_reserved(errc code, const std::string& detail, std::uint64_t 
       waiting_.push_back(std::move(item));
     }
   }
+  if (reason == errc::disk_full) hand_over();
+}
+
+// A full disk is this node's trouble, not the group's.
+void replica::hand_over() {
+  if (!leads() || transfer_ || now_.monotonic_ns < next_hand_over_ns_) return;
+  raft::node_id heir;
+  log_index most;
+  for (const auto& [node, peer] : core_.status().peers) {
+    if (!members().is_voter(node) || peer.match <= most) continue;
+    heir = node;
+    most = peer.match;
+  }
+  if (heir == raft::k_nobody) return;
+  next_hand_over_ns_ = now_.monotonic_ns + k_hand_over_pause_ticks * config_.tick_ns;
+  transfer(k_own_request, heir);
 }
 
 void replica::propose(std::vector<waiting_item> group) {

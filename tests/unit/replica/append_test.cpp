@@ -174,6 +174,26 @@ TEST_CASE("replica: a full disk refuses whole appends, and takes them again") {
   CHECK_FALSE(host.disk_full);
 }
 
+TEST_CASE("replica: a leader whose disk is full hands the lead over to a node that has room") {
+  replica_group group(3);
+  replica_host& full = group.elect();
+  full.room_bytes = 0;
+  // What it had in stock is used up first.
+  actors::request_id id = 0;
+  for (bool refused = false; !refused && id < 10;) {
+    full.it.append(1, {item_of(++id, 8 << 20)});
+    group.tick(2);
+    refused = full.code(id) == errc::disk_full;
+  }
+  CHECK(full.code(id) == errc::disk_full);
+  group.tick(20);
+  CHECK_FALSE(full.it.leads());
+  CHECK(full.requests.empty());
+  full.it.append(1, {item_of(++id)});
+  group.tick(4);
+  CHECK(full.code(id) == errc::none);
+}
+
 TEST_CASE("replica: a write that finds no room is given out again, appends are refused meanwhile") {
   replica_host host(1, 1);
   host.hold_writes = true;
