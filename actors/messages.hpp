@@ -10,7 +10,8 @@
 //   port (apps/actor_port)      append_outcomes, log_advanced, wait_alarm
 //   LogActor (storage only)     persist -> persisted, reserve_room -> room_reserved,
 //                               load_entries -> loaded, attach_raft
-//   RaftActor                   log_trimmed, and the answers above; watch_raft,
+//   RaftActor                   log_trimmed, and the answers above; read_barrier ->
+//                               barrier_passed, peer_envelope, link_changed, watch_raft,
 //                               change_members -> raft_request_done,
 //                               transfer_lead -> raft_request_done, ask_raft -> raft_report
 //   ClusterActor                raft_changed, link_changed, ask_cluster -> cluster_report,
@@ -96,6 +97,16 @@ struct await_commit {
 
 struct log_advanced {
   log_range range;
+};
+
+/// Before a linearizable read: what is the end of the log? Answered with barrier_passed.
+struct read_barrier {
+  std::uint64_t deadline_ns = 0;  ///< env::monotonic_ns(); later it is not waited for a leader
+};
+struct barrier_passed {
+  errc code = errc::none;  ///< none, unavailable, overloaded
+  std::string detail;
+  record_offset end;  ///< committed at a moment after the question, and visible here
 };
 
 /// A port's own alarm: the first of its waiting reads runs out of time.
@@ -226,6 +237,9 @@ struct apply_retention {};
 
 /// Write what waits. The LogActor sends it to itself behind the appends that are in its mailbox.
 struct flush_group {};
+
+/// A RaftActor's own clock.
+struct raft_tick {};
 
 /// Close the log: what waits is written first, later appends are refused. Answered with log_closed
 /// as a response message.

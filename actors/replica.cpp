@@ -165,7 +165,8 @@ void replica::publish_visible() {
   visible_ = core_visible_;
   CAIRN_CHECK(*end >= published_, "published to {}, but {} is visible", published_.value(),
               end->value());
-  if (*end > published_) out_.publish = published_ = *end;
+  out_.publish = published_ = *end;
+  out_.publish_last = visible_;
 }
 
 // --- storage -------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ struct request_answer {
 /// What is to be done. Taken once; nothing in it comes again.
 struct replica_effects {
   std::optional<record_offset> publish;   ///< show readers the records below; do it first
+  log_index publish_last;                 ///< with `publish`: the entry that ends there
   std::vector<raft::message> messages;    ///< may be lost
   std::vector<outgoing_appends> appends;  ///< tell appends_dropped() about what cannot be sent
   std::vector<outgoing_outcomes> remote_outcomes;      ///< after `messages`, which tell the commit

@@ -1,0 +1,164 @@
+// The RaftActor and other nodes: envelopes in and out, links, and what the core thinks of peers.
+
+#include "actors/raft_actor.hpp"
+#include "actors/wire/raft_codec.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace cairn::actors {
+
+caf::message_handler raft_state::peer_handlers() {
+  return {
+      [this](const peer_envelope& envelope) { receive(envelope); },
+      [this](const link_changed& change) { link(change); },
+  };
+}
+
+void raft_state::receive(const peer_envelope& envelope) {
+  entered();
+  if (!config_.cluster_id.empty() && envelope.cluster_id != config_.cluster_id) {
+    return refuse(envelope, fmt::format("it is of cluster {}", envelope.cluster_id));
+  }
+  switch (envelope.kind) {
+    case peer_kind::raft:
+      return receive_raft(envelope);
+    case peer_kind::append:
+      return receive_appends(envelope);
+    case peer_kind::append_outcomes:
+      return receive_outcomes(envelope);
+    default:
+      return refuse(envelope, "it is of a kind that is not for a log");
+  }
+}
+
+void raft_state::receive_raft(const peer_envelope& envelope) {
+  auto batch = wire::decode_raft(envelope.head, envelope.body);
+  if (!batch) return refuse(envelope, batch.error().detail);
+  if (batch->to != config_.replica.core.self) return refuse(envelope, "it is for another number");
+  if (!peers_.admit(envelope.sender, batch->from)) {
+    return refuse(envelope, fmt::format("number {} is not its own", batch->from.value()));
+  }
+  for (raft::message& m : batch->messages)
+    replica_.receive(batch->from, std::move(m));
+}
+
+void raft_state::receive_appends(const peer_envelope& envelope) {
+  const auto from = peers_.number_of(envelope.sender);
+  if (!from) return refuse(envelope, "the sender is not known here");
+  auto appends = wire::decode_appends(envelope.head, envelope.body);
+  if (!appends) return refuse(envelope, appends.error().detail);
+  replica_.receive(*from, std::move(*appends));
+}
+
+void raft_state::receive_outcomes(const peer_envelope& envelope) {
+  const auto from = peers_.number_of(envelope.sender);
+  if (!from) return refuse(envelope, "the sender is not known here");
+  const auto outcomes = wire::decode_outcomes(envelope.head, envelope.body);
+  if (!outcomes) return refuse(envelope, outcomes.error().detail);
+  replica_.receive(*from, *outcomes);
+}
+
+// One line a power of two: a bad peer must not fill the disk.
+bool raft_state::worth_a_line() {
+  ++refused_;
+  return (refused_ & (refused_ - 1)) == 0;
+}
+
+void raft_state::refuse(const peer_envelope& envelope, const std::string& why) {
+  if (!worth_a_line()) return;
+  spdlog::warn("log {}: an envelope of node {} was refused: {} ({} refused so far)",
+               config_.log_name, envelope.sender, why, refused_);
+}
+
+void raft_state::take_notices(const std::vector<raft::notice>& notices) {
+  for (const raft::notice& n : notices) {
+    switch (n.kind) {
+      case raft::notice_kind::message_refused:
+        if (!worth_a_line()) break;
+        spdlog::warn("log {}: a message of node {} {} was refused: {} ({} refused so far)",
+                     config_.log_name, n.node.value(), peers_.name_of(n.node), n.detail, refused_);
+        break;
+      case raft::notice_kind::entries_lost:
+        spdlog::critical("log {}: {}", config_.log_name, n.detail);
+        break;
+      case raft::notice_kind::disk_stalled:
+        if (!n.detail.empty()) break;  // it has failed: report_fence()
+        journal_.note("the disk does not finish a write");
+        spdlog::error("log {}: a write takes so long that this node does not lead meanwhile",
+                      config_.log_name);
+        break;
+      case raft::notice_kind::quorum_lost:
+        journal_.note("no quorum answers");
+        spdlog::warn("log {}: no quorum answers, so this node does not lead any more",
+                     config_.log_name);
+        break;
+      case raft::notice_kind::removed_from_group:
+        journal_.note("no member any more");
+        break;
+      case raft::notice_kind::transfer_done:
+      case raft::notice_kind::transfer_aborted:
+        break;  // whoever asked is told
+    }
+  }
+}
+
+// --- out -----------------------------------------------------------------------------------------
+
+bool raft_state::send(raft::node_id to, wire::envelope_parts parts) {
+  const std::string node = peers_.name_of(to);
+  if (config_.hub == nullptr || node.empty()) {
+    ++dropped_;
+    return false;
+  }
+  const bool sent = config_.hub->send(node, parts.lane,
+                                      {.cluster_id = config_.cluster_id,
+                                       .sender = {},
+                                       .log = config_.log_name,
+                                       .kind = parts.kind,
+                                       .head = std::move(parts.head),
+                                       .body = std::move(parts.body)});
+  if (!sent) ++dropped_;
+  return sent;
+}
+
+// What goes to one node goes together, in the order in which the core gave it.
+void raft_state::send_messages(std::vector<raft::message>& messages) {
+  if (messages.empty()) return;
+  std::stable_sort(messages.begin(), messages.end(),
+                   [](const auto& a, const auto& b) { return a.to < b.to; });
+  for (auto first = messages.begin(); first != messages.end();) {
+    const auto last =
+        std::find_if(first, messages.end(), [&](const auto& m) { return m.to != first->to; });
+    for (wire::envelope_parts& parts : wire::encode_raft({first, last})) {
+      if (!send(first->to, std::move(parts))) break;
+    }
+    first = last;
+  }
+}
+
+void raft_state::send_appends(const std::vector<outgoing_appends>& batches) {
+  for (const outgoing_appends& batch : batches) {
+    if (send(batch.to, wire::encode_appends(batch.appends))) continue;
+    entered();
+    replica_.appends_dropped(batch.to, batch.appends.batch);
+  }
+}
+
+void raft_state::send_outcomes(const std::vector<outgoing_outcomes>& batches) {
+  for (const outgoing_outcomes& batch : batches) {
+    for (wire::envelope_parts& parts : wire::encode_outcomes(batch.outcomes))
+      (void)send(batch.to, std::move(parts));  // lost: the sender's time runs out, or its link
+  }
+}
+
+void raft_state::link(const link_changed& change) {
+  entered();
+  journal_.note(fmt::format("link to {} is {}", change.node, change.up ? "up" : "lost"));
+  if (const auto number = peers_.number_of(change.node)) {
+    replica_.link_changed(*number, change.up);
+  }
+}
+
+}  // namespace cairn::actors
