@@ -16,8 +16,8 @@ from harness.case import Case, bin_dir, main, wait_until
 from harness.node import Node, cairn, clean_environment
 from harness.workload import read_all, read_values
 
-COMMANDS = (("append",), ("read",), ("tail",), ("logs",), ("logs", "describe"), ("logs", "list"), ("verify",),
-            ("bench",))
+COMMANDS = (("append",), ("read",), ("tail",), ("logs",), ("logs", "describe"), ("logs", "list"), ("ready",),
+            ("verify",), ("bench",))
 OK, FAILED, USAGE, UNREACHABLE, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -66,6 +66,14 @@ class Commands(Case):
     def append_lines(self, count):
         done = self.cairn("append", "-", input=lines_of(count).encode())
         self.assertEqual(done.returncode, OK, done.stderr)
+
+    def test_ready_says_whether_the_node_serves(self):
+        done = self.cairn("ready")
+        self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertTrue(done.stdout)
+        self.assertEqual(self.cairn("--quiet", "ready").stdout, b"")
+        self.node.kill()
+        self.assertEqual(self.cairn("ready").returncode, UNREACHABLE)
 
     def test_append_and_read_from_file_and_standard_input(self):
         text = lines_of(2500)
