@@ -53,8 +53,8 @@ public:
   /// then tells its node id.
   virtual void connect(const std::string& node, const std::string& address) = 0;
 
-  /// Stops dialling `node` (or the address, for a connect without a node id) and cuts the link to
-  /// it.
+  /// Stops dialling `node` and cuts the link to it (which comes back if the other side dials). For
+  /// a connect() without a node id give the address: the dialling ends, a link stays.
   virtual void forget(const std::string& node) = 0;
 };
 
