@@ -318,9 +318,9 @@ struct change_cluster {
 };
 struct cluster_change_done {
   errc code = errc::none;
-  std::string detail;
+  std::string detail{};
   bool changed = true;
-  std::string leader;  ///< node id; empty: unknown
+  std::string leader{};  ///< node id; empty: unknown
   term_id term;
 };
 
@@ -335,6 +335,9 @@ struct cluster_member_report {
   std::string role;    ///< voter, learner
   bool linked = true;  ///< there is a link to it, or it is this node
 };
+
+/// A ClusterActor's and a JoinActor's own alarm.
+struct cluster_tick {};
 
 struct ask_cluster {};
 struct cluster_report {
