@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   add_tail_command(app, global, code);
   add_logs_command(app, global, code);
   add_ready_command(app, global, code);
+  add_cluster_command(app, global, code);
   add_verify_command(app, global, code);
   add_bench_command(app, global, code);
   install_interrupt_handler();

@@ -288,4 +288,18 @@ result<std::string> log_client::get(std::string target) {
   return std::move(answer->body);
 }
 
+result<std::string> log_client::change(std::string_view method, std::string target,
+                                       std::string_view body) {
+  http_request request;
+  request.method = method;
+  request.target = std::move(target);
+  request.fields.emplace_back("Accept", "application/json");
+  if (!body.empty()) request.content_type = "application/json";
+  request.body = body;
+  auto answer = http_.exchange(request);
+  if (!answer) return broken(answer.error());
+  if (answer->status != 200 && answer->status != 201) return refused(*answer);
+  return std::move(answer->body);
+}
+
 }  // namespace cairn::net

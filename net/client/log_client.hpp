@@ -116,6 +116,9 @@ public:
   /// The body of a plain GET.
   result<std::string> get(std::string target);
 
+  /// Sends a change (POST, DELETE) with a JSON body, or none. The body of the 200 or 201.
+  result<std::string> change(std::string_view method, std::string target, std::string_view body);
+
   /// The end of the log as the last successful read() told it; nothing if it did not.
   [[nodiscard]] std::optional<std::uint64_t> end_seen() const { return end_seen_; }
 

@@ -45,7 +45,9 @@ bool says(const finished& done, std::string_view text) {
 
 TEST_CASE("cairn: every command has help with an example and exits with 0") {
   CHECK(says(run("cairn --help"), "Exit codes: 0 done; 1 failed"));
-  for (const std::string command : {"append", "read", "tail", "logs describe", "verify", "bench"}) {
+  for (const std::string command :
+       {"append", "read", "tail", "logs describe", "verify", "bench", "cluster members",
+        "cluster add", "cluster remove", "cluster leave", "cluster transfer-leader"}) {
     const auto help = run("cairn " + command + " --help");
     CHECK(help.code == exit_ok);
     CHECK_MESSAGE(says(help, "Example"), command);
@@ -69,6 +71,10 @@ TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
            row{"CAIRN_SERVER=a:b cairn read", "\"b\" is no port"},
            row{"cairn append --at 1 --unconditional", "--unconditional"},
            row{"cairn tail -f --format json", "--format json needs an end"},
+           row{"cairn cluster", "subcommand"},
+           row{"cairn cluster remove", "NODE"},
+           row{"cairn cluster remove a/b", "'a/b' is no node id"},
+           row{"cairn cluster add n4", "PEER"},
            row{"cairn verify", "DIR"},
            row{"cairn verify /nonexistent-directory", "/nonexistent-directory"},
        }) {
@@ -111,6 +117,48 @@ TEST_CASE("cairn append and read: what goes in comes out") {
   const auto beyond = run(server + "read --from 9");
   CHECK(beyond.code == exit_failed);
   CHECK(says(beyond, "offset-not-written, the log holds 0 to 3"));
+}
+
+TEST_CASE("cairn cluster: members are a table, or what the node says") {
+  fake_node node;
+  const std::string document =
+      R"({"cluster_id":"c","node":"n1","members":[)"
+      R"({"id":"n1","state":"alive","http":"127.0.0.1:8081","grpc":"","peer":"127.0.0.1:7081","zone":""},)"
+      R"({"id":"n2","state":"failed","http":"127.0.0.1:8082","grpc":"","peer":"127.0.0.1:7082","zone":"b"}]})";
+  node.set_cluster(document);
+  const auto server = "cairn -s " + node.url() + " cluster ";
+  const auto table = run(server + "members");
+  CHECK(table.code == exit_ok);
+  CHECK(says(table, "NODE  STATE   ROLE  LAG  HTTP            PEER            ZONE\n"));
+  CHECK(says(table, "n2    failed  -       -  127.0.0.1:8082  127.0.0.1:7082  b\n"));
+  CHECK(run(server + "members -o json").text == document);
+}
+
+TEST_CASE("cairn cluster: changes go to the node and say what has become of them") {
+  fake_node node;
+  node.set_cluster(R"({"cluster_id":"c","node":"n7","members":[]})");
+  const auto server = "cairn -s " + node.url() + " cluster ";
+  CHECK(says(run(server + "remove n2"), "n2 is no member any more"));
+  CHECK(says(run(server + "add n4 10.0.0.4:7080 --wait 3"), "n4 is a member"));
+  CHECK(says(run(server + "transfer-leader n3 --log default"), "n3 leads default."));
+  CHECK(run(server + "leave -o json").text == "{}");
+  CHECK(node.changes() ==
+        std::vector<std::string>{
+            "DELETE /v1/cluster/members/n2?timeout_ms=10000 ",
+            R"(POST /v1/cluster/members?timeout_ms=3000 {"id":"n4","peer":"10.0.0.4:7080"})",
+            R"(POST /v1/logs/default/leader?timeout_ms=10000 {"node":"n3"})",
+            "DELETE /v1/cluster/members/n7?timeout_ms=10000 "});
+
+  node.set_change_answer(404, R"({"status":404,"code":"not-found","title":"t",)"
+                              R"("detail":"there is no member 'n9'","outcome":"rejected"})");
+  const auto unknown_node = run(server + "remove n9");
+  CHECK(unknown_node.code == exit_failed);
+  CHECK(says(unknown_node, "there is no member 'n9'"));
+  node.set_change_answer(504, R"({"status":504,"code":"outcome-unknown","title":"t",)"
+                              R"("detail":"the lead was lost","outcome":"unknown"})");
+  const auto unknown = run(server + "remove n2");
+  CHECK(unknown.code == exit_unknown);
+  CHECK(says(unknown, "the command can be given again"));
 }
 
 TEST_CASE("cairn read: a reader that goes away ends it quietly") {

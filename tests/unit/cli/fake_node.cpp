@@ -73,6 +73,17 @@ void fake_node::set_cluster(std::string document) {
   cluster_ = std::move(document);
 }
 
+void fake_node::set_change_answer(unsigned status, std::string body) {
+  const std::lock_guard lock(mutex_);
+  change_status_ = status;
+  change_answer_ = std::move(body);
+}
+
+std::vector<std::string> fake_node::changes() {
+  const std::lock_guard lock(mutex_);
+  return changes_;
+}
+
 int fake_node::append_count() {
   const std::lock_guard lock(mutex_);
   return append_count_;
@@ -113,6 +124,16 @@ bool fake_node::answer(const request& asked, response& reply) {
   const std::lock_guard lock(mutex_);
   reply.set("Cairn-Next-Offset", std::to_string(values_.size()));
   reply.set(http::field::content_type, "application/json");
+  const std::string path(asked.target());
+  if (asked.method() == http::verb::delete_ || path.find("/leader") != std::string::npos ||
+      path.starts_with("/v1/cluster/members")) {
+    changes_.push_back(
+        fmt::format("{} {} {}", std::string(asked.method_string()), path, asked.body()));
+    reply.result(change_status_);
+    if (change_status_ >= 400) reply.set(http::field::content_type, "application/problem+json");
+    reply.body() = change_answer_;
+    return true;
+  }
   if (asked.method() == http::verb::post) return answer_append(asked, reply);
   const std::string target(asked.target());
   if (target.find("/records") != std::string::npos) {

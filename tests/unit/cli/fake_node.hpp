@@ -47,6 +47,9 @@ public:
   void add_value(std::string value);
   /// What GET /v1/cluster answers; empty: 404.
   void set_cluster(std::string document);
+  /// What changes of the cluster get, and which came: "DELETE /target body".
+  void set_change_answer(unsigned status, std::string body);
+  [[nodiscard]] std::vector<std::string> changes();
   [[nodiscard]] int append_count();
   [[nodiscard]] int connection_count() const { return connection_count_.load(); }
   /// Ends the stream of the next event-stream request after so many events.
@@ -81,6 +84,9 @@ private:
   std::vector<std::string>& values_ = log_->values;
   std::deque<append_fault> faults_;
   std::string cluster_;
+  unsigned change_status_ = 200;
+  std::string change_answer_ = "{}";
+  std::vector<std::string> changes_;
   int append_count_ = 0;
   std::atomic<int> connection_count_{0};
   std::atomic<std::uint64_t> stream_count_{~std::uint64_t{0}};
