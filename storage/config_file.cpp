@@ -103,7 +103,6 @@ result<std::vector<stored_config>> decode_configs(const shared_bytes& bytes,
 
 result<std::vector<stored_config>> read_config_file(env& env, const std::string& path) {
   auto opened = env.open(path, open_mode::read);
-  if (opened.code() == errc::not_found) return std::vector<stored_config>{};
   if (!opened) return opened.error();
   auto size = (*opened)->size_bytes();
   if (!size) return size.error();

@@ -37,7 +37,7 @@ inline constexpr std::size_t k_configs_max = 1024;
 [[nodiscard]] result<std::vector<stored_config>> decode_configs(const shared_bytes& bytes,
                                                                 const std::string& path);
 
-/// Reads the file; nothing when there is none. corruption, io_error.
+/// Reads the file. not_found, corruption, io_error.
 [[nodiscard]] result<std::vector<stored_config>> read_config_file(env& env,
                                                                   const std::string& path);
 

@@ -132,7 +132,7 @@ public:
   /// needed (what was appended before is then durable). Returns the base offset of the first frame.
   /// Durable only after sync(), visible only after publish(). disk_full: nothing of this call has
   /// been appended, the log goes on. invalid_argument, too_large: likewise. io_error: the log is
-  /// fenced, see fenced(). @pre index, timestamp as frame_input says.
+  /// fenced, see fenced(). @pre index as frame_input says; terms do not fall.
   [[nodiscard]] result<record_offset> append(std::span<const frame_input> frames);
 
   /// Makes everything appended durable: one fdatasync. A failure fences the log for ever.
@@ -275,6 +275,7 @@ private:
   std::unique_ptr<durable_mark> mark_;
   std::unique_ptr<slot_file> start_file_;
   log_start start_;
+  bool start_was_v1_ = false;           // when it was opened
   std::vector<stored_config> configs_;  // ascending; at most one up to the start is of use
   bool configs_changed_ = false;        // in memory: the file lists more than there is
   std::uint64_t room_end_ = 0;          // the active segment takes frames up to here in any case

@@ -71,8 +71,11 @@ status segmented_log::check_frames(std::span<const frame_input> frames) const {
                 index.value());
     CAIRN_CHECK(frame.term >= term, "append of term {} behind term {}", frame.term.value(),
                 term.value());
-    CAIRN_CHECK(frame.timestamp_ms >= time, "timestamp {} goes back behind {}", frame.timestamp_ms,
-                time);
+    if (frame.timestamp_ms < time) {
+      return error{errc::invalid_argument,
+                   fmt::format("entry {} has the time {}, before {} of the entry before",
+                               index.value(), frame.timestamp_ms, time)};
+    }
     if (frame.base_offset && *frame.base_offset != offset) {
       return error{errc::invalid_argument,
                    fmt::format("entry {} is said to begin at offset {}, but the log is at {}",

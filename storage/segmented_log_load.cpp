@@ -87,6 +87,11 @@ status segmented_log::load_start(const std::vector<record_offset>& bases) {
     initial.offset_only = true;
   }
   const std::string path = join_path(directory_, k_start_name);
+  if (bases.empty() && env_.open(path, open_mode::read).code() == errc::not_found) {
+    // First, so that whoever has a start of version 2 has this file.
+    const std::string configs = join_path(directory_, k_configs_name);
+    if (auto s = write_config_file(env_, configs, {}); !s) return s;
+  }
   auto opened = slot_file::open(env_, path, encode_log_start(initial));
   if (!opened) return opened.error();
   start_file_ = std::move(*opened);
@@ -97,6 +102,7 @@ status segmented_log::load_start(const std::vector<record_offset>& bases) {
                              path, start_file_->value().size())};
   }
   start_ = *found;
+  start_was_v1_ = start_.offset_only;
   if (start_.offset_only) start_.first_offset = start_.lowest;
   return {};
 }

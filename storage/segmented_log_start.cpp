@@ -15,7 +15,19 @@ namespace cairn::storage {
 // --- configurations ------------------------------------------------------------------------------
 
 status segmented_log::load_configs() {
-  auto found = read_config_file(env_, join_path(directory_, k_configs_name));
+  const std::string path = join_path(directory_, k_configs_name);
+  auto found = read_config_file(env_, path);
+  if (found.code() == errc::not_found) {
+    // Logs of version 1 have none, and no configuration either.
+    if (!start_was_v1_) {
+      return error{errc::corruption,
+                   fmt::format("{}: the log has had this file, but it is missing: "
+                               "its configurations are not known",
+                               path)};
+    }
+    configs_changed_ = true;
+    return {};
+  }
   if (!found) return found.error();
   configs_ = std::move(*found);
   // The file lists at least what is in the log. Up to the start it has been checked before.

@@ -83,6 +83,8 @@ private:
 
   void read_configs() {
     auto configs = read_config_file(env_, join_path(directory_, k_configs_name));
+    const bool none_yet = !start_ || start_->offset_only;
+    if (configs.code() == errc::not_found && none_yet) return;
     if (!configs) damage(std::string(k_configs_name), 0, configs.error().detail);
   }
 

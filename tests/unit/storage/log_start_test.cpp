@@ -356,6 +356,22 @@ TEST_CASE("publisher: readers see entries one by one, also those that were found
   CHECK(reader->end_offset() == record_offset(6));
 }
 
+TEST_CASE("configs: a missing file is noticed, and no file is fine where there never was one") {
+  sim_env env(1);
+  auto log = open_log(env);
+  must(append(*log, 1, "first", frame_kind::config));
+  must(log->sync());
+  log.reset();
+  env.erase_file("/log/log.configs");
+  storage::recovery_report report;
+  const auto opened = segmented_log::open(env, "/log", small_config(), report);
+  REQUIRE(opened.code() == errc::corruption);
+  CHECK(opened.error().detail.find("log.configs") != std::string::npos);
+  const auto checked = storage::verify_log(env, "/log", {});
+  REQUIRE(checked.ok());
+  CHECK(checked->damaged());
+}
+
 TEST_CASE("publisher: another thread publishes while the writer appends, rolls and trims") {
   sim_env env(1);
   auto config = small_config();
