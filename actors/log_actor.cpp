@@ -1,5 +1,6 @@
 #include "actors/log_actor.hpp"
 
+#include "actors/reader_actor.hpp"
 #include "actors/segment_actor.hpp"
 #include "storage/background_work.hpp"
 
@@ -10,12 +11,18 @@
 
 namespace cairn::actors {
 
-log_state::log_state(caf::event_based_actor* self, std::unique_ptr<log_writer> writer,
+log_state::log_state(caf::event_based_actor* self, std::unique_ptr<log_store> store,
                      log_actor_config config)
     : self_(self),
-      writer_(std::move(writer)),
+      store_(std::move(store)),
       config_(std::move(config)),
-      journal_(writer_->env(), "log", writer_->config().name, config_.parent) {}
+      journal_(store_->env(), "log", store_->config().name, config_.parent) {}
+
+log_state::log_state(caf::event_based_actor* self, std::unique_ptr<log_writer> writer,
+                     log_actor_config config)
+    : log_state(self, std::unique_ptr<log_store>(std::move(writer)), std::move(config)) {
+  writer_ = static_cast<log_writer*>(store_.get());
+}
 
 caf::behavior log_state::make_behavior() {
   self_->set_down_handler([this](const caf::down_msg& down) { segment_down(down); });
@@ -25,15 +32,12 @@ caf::behavior log_state::make_behavior() {
     config_.directory->clear();
     self_->quit(end.reason);
   });
-  journal_.note(fmt::format("opened with offsets [{}, {})", writer_->range().lowest.value(),
-                            writer_->range().next.value()));
+  journal_.note(fmt::format("opened with offsets [{}, {})", store_->range().lowest.value(),
+                            store_->log().next_offset().value()));
   refresh_segments();
   self_->send(config_.maintenance, watch_log{caf::actor{self_}});
   start_chores();
-  return {
-      [this](append_batch& batch) { take(batch); },
-      [this](flush_group) { commit_group(); },
-      [this](const await_commit& request) { await(request); },
+  const caf::message_handler both{
       [this](chores_done) {
         journal_.count();
         chores_running_ = false;
@@ -41,8 +45,8 @@ caf::behavior log_state::make_behavior() {
       },
       [this](apply_retention) {
         journal_.count();
-        writer_->check_disk_space();
-        writer_->apply_retention();
+        store_->check_disk_space();
+        apply_retention_now();
         refresh_segments();
         fence_if_needed();
         start_chores();
@@ -57,9 +61,92 @@ caf::behavior log_state::make_behavior() {
         return journal_.report(self_->id(), self_->mailbox().size(), state_line());
       },
   };
+  return both.or_else(writer_ != nullptr ? append_handlers() : storage_handlers());
 }
 
-// --- appends -------------------------------------------------------------------------------------
+// --- for the RaftActor ---------------------------------------------------------------------------
+
+caf::message_handler log_state::storage_handlers() {
+  return {
+      [this](const persist& request) { write(request); },
+      [this](const reserve_room& request) { reserve(request); },
+      [this](load_entries& wanted) { return load(wanted); },
+      [this](const attach_raft& attached) {
+        journal_.count();
+        raft_ = attached.raft;
+      },
+  };
+}
+
+void log_state::write(const persist& request) {
+  journal_.count();
+  auto promise = self_->make_response_promise<persisted>();
+  persisted answer;
+  answer.ticket = request.batch->ticket;
+  if (closed_) {
+    answer.code = errc::unavailable;
+    answer.detail = "the log is closed";
+  } else if (const auto written = store_->write(*request.batch); !written) {
+    answer.code = written.code();
+    answer.detail = written.error().detail;
+  }
+  answer.room_bytes = store_->room_bytes();
+  promise.deliver(std::move(answer));
+  ++writes_;
+  after_write();
+}
+
+void log_state::reserve(const reserve_room& request) {
+  journal_.count();
+  auto promise = self_->make_response_promise<room_reserved>();
+  room_reserved answer;
+  if (const auto reserved = store_->reserve(request.bytes); !reserved) {
+    answer.code = reserved.code();
+    answer.detail = reserved.error().detail;
+  }
+  answer.room_bytes = store_->room_bytes();
+  promise.deliver(std::move(answer));
+  after_write();
+}
+
+void log_state::after_write() {
+  if (refresh_segments()) {
+    apply_retention_now();
+    refresh_segments();
+  }
+  fence_if_needed();
+  start_chores();
+}
+
+void log_state::apply_retention_now() {
+  const auto trimmed = store_->apply_retention();
+  if (!trimmed) return;
+  journal_.note(fmt::format("trimmed to offset {}", trimmed->lowest.value()));
+  if (raft_) self_->send(raft_, *trimmed);
+}
+
+caf::result<caf::message> log_state::load(load_entries& wanted) {
+  journal_.count();
+  ++loads_;
+  const auto& request = wanted.request;
+  if (request.first <= store_->publisher().published()) {
+    const auto& reader = config_.readers[loads_ % config_.readers.size()];
+    return self_->delegate(reader, std::move(wanted));
+  }
+  return caf::make_message(
+      load_answer(request, store_->load(request.first, request.last, request.bytes_max)));
+}
+
+// --- appends, without a group
+// ---------------------------------------------------------------------
+
+caf::message_handler log_state::append_handlers() {
+  return {
+      [this](append_batch& batch) { take(batch); },
+      [this](flush_group) { commit_group(); },
+      [this](const await_commit& request) { await(request); },
+  };
+}
 
 void log_state::take(append_batch& batch) {
   journal_.count();
@@ -85,12 +172,7 @@ void log_state::commit_group() {
   answer(batches, plan);
   wake_waiting();
   // What follows is not on any client's way.
-  if (refresh_segments()) {
-    writer_->apply_retention();
-    refresh_segments();
-  }
-  fence_if_needed();
-  start_chores();
+  after_write();
 }
 
 void log_state::answer(std::vector<append_batch>& batches, append_plan& plan) {
@@ -147,27 +229,27 @@ void log_state::await(const await_commit& request) {
 
 log_closed log_state::close() {
   journal_.count();
-  writer_->gate().set_closing();
+  store_->gate().set_closing();
   if (closed_) return {};
   commit_group();
   closed_ = true;
-  const auto closed = writer_->close();
+  const auto closed = store_->close();
   journal_.note(closed.ok() ? "closed" : "closed with an error: " + closed.error().detail);
   if (closed.ok()) return {};
   return {.code = closed.code(), .detail = closed.error().detail};
 }
 
 void log_state::fence_if_needed() {
-  if (!writer_->fenced() || fence_reported_) return;
+  if (!store_->fenced() || fence_reported_) return;
   fence_reported_ = true;
-  journal_.note(writer_->fence_reason());
-  self_->send(config_.node, log_fenced{writer_->fence_reason()});
+  journal_.note(store_->fence_reason());
+  self_->send(config_.node, log_fenced{store_->fence_reason()});
 }
 
 // --- segments ------------------------------------------------------------------------------------
 
 bool log_state::refresh_segments() {
-  const auto& log = writer_->log();
+  const auto& log = store_->log();
   if (log.segment_count() == segments_.size() &&
       (segments_.empty() || log.active_base_offset() == segments_.rbegin()->first)) {
     return false;
@@ -194,19 +276,19 @@ bool log_state::refresh_segments() {
                                                       .size_bytes = segment.size_bytes});
     }
   }
-  writer_->gate().segment_count.store(segments_.size(), std::memory_order_relaxed);
+  store_->gate().segment_count.store(segments_.size(), std::memory_order_relaxed);
   return rolled;
 }
 
 void log_state::start_segment(const storage::segment_summary& segment, std::uint64_t restarts) {
   // Storage seals in the background; for people a segment is sealed once it takes no more writes.
-  const bool sealed = segment.sealed || segment.base_offset != writer_->log().active_base_offset();
-  segment_actor_config config{.env = &writer_->env(),
-                              .log = writer_->config().name,
+  const bool sealed = segment.sealed || segment.base_offset != store_->log().active_base_offset();
+  segment_actor_config config{.env = &store_->env(),
+                              .log = store_->config().name,
                               .parent = self_->id(),
                               .restarts = restarts,
-                              .gate = writer_->shared_gate(),
-                              .reader = writer_->log().reader(),
+                              .gate = store_->shared_gate(),
+                              .reader = store_->log().reader(),
                               .readers = config_.readers,
                               .segment = {.base_offset = segment.base_offset,
                                           .next_offset = segment.next_offset,
@@ -216,7 +298,7 @@ void log_state::start_segment(const storage::segment_summary& segment, std::uint
   config_.directory->put(segment.base_offset, actor);
   self_->send(config_.node, actor_started{.who = actor,
                                           .kind = "segment",
-                                          .name = fmt::format("{}/{:020}", writer_->config().name,
+                                          .name = fmt::format("{}/{:020}", store_->config().name,
                                                               segment.base_offset.value()),
                                           .parent = self_->id()});
   segments_.insert_or_assign(segment.base_offset, child{std::move(actor), sealed, restarts});
@@ -236,33 +318,33 @@ void log_state::segment_down(const caf::down_msg& down) {
   if (found == segments_.end()) return;  // trimmed
   const auto base = found->first;
   const auto restarts = found->second.restarts + 1;
-  const auto now = writer_->log().segments();
+  const auto now = store_->log().segments();
   const auto segment =
       std::find_if(now.begin(), now.end(), [&](const auto& s) { return s.base_offset == base; });
   segments_.erase(found);
   config_.directory->remove(base);
   if (segment == now.end()) return;
   journal_.note(fmt::format("restarting segment {} for the {}. time", base.value(), restarts));
-  spdlog::warn("log {}: segment {} is started again after a fault", writer_->config().name,
+  spdlog::warn("log {}: segment {} is started again after a fault", store_->config().name,
                base.value());
-  writer_->gate().segment_restarts.fetch_add(1, std::memory_order_relaxed);
+  store_->gate().segment_restarts.fetch_add(1, std::memory_order_relaxed);
   start_segment(*segment, restarts);
 }
 
 // --- the rest ------------------------------------------------------------------------------------
 
 void log_state::start_chores() {
-  if (chores_running_ || writer_->log().background()->empty()) return;
+  if (chores_running_ || store_->log().background()->empty()) return;
   chores_running_ = true;
   self_->send(config_.maintenance, run_chores{});
 }
 
 log_report log_state::report() const {
-  log_report report{.range = writer_->range(),
-                    .size_bytes = writer_->log().size_bytes(),
-                    .term = writer_->term(),
+  log_report report{.range = store_->range(),
+                    .size_bytes = store_->log().size_bytes(),
+                    .term = store_->term(),
                     .segments = {}};
-  for (const auto& segment : writer_->log().segments()) {
+  for (const auto& segment : store_->log().segments()) {
     report.segments.push_back({.base_offset = segment.base_offset,
                                .next_offset = segment.next_offset,
                                .size_bytes = segment.size_bytes,
@@ -272,14 +354,24 @@ log_report log_state::report() const {
 }
 
 std::string log_state::state_line() const {
-  const auto range = writer_->range();
-  const auto* state = closed_ ? "closed" : writer_->fenced() ? "fenced" : "leader";
+  const auto range = store_->range();
+  const auto* state = closed_              ? "closed"
+                      : store_->fenced()   ? "fenced"
+                      : writer_ != nullptr ? "leader"
+                                           : "open";
+  if (writer_ == nullptr) {
+    return fmt::format(
+        "{} in term {}, offsets [{}, {}) of {}, {} bytes in {} segments, {} writes, {} loads",
+        state, store_->term().value(), range.lowest.value(), range.next.value(),
+        store_->log().next_offset().value(), store_->log().size_bytes(), segments_.size(), writes_,
+        loads_);
+  }
   return fmt::format(
       "{} in term {}, offsets [{}, {}), {} bytes in {} segments, {} appends in {} groups, {} "
       "waiting",
-      state, writer_->term().value(), range.lowest.value(), range.next.value(),
-      writer_->log().size_bytes(), segments_.size(), appends_, groups_,
-      writer_->gate().queued_appends());
+      state, store_->term().value(), range.lowest.value(), range.next.value(),
+      store_->log().size_bytes(), segments_.size(), appends_, groups_,
+      store_->gate().queued_appends());
 }
 
 }  // namespace cairn::actors

@@ -1,10 +1,14 @@
 #pragma once
 // LogActor: the only writer of a log. apps/ spawns it detached, because it waits for the disk.
 //
-// Group commit without a timer: the first append that arrives sends `flush_group` to the actor
-// itself, behind everything that is in the mailbox by then. So whatever came while the last group
-// was being synced is the next group: one write, one fdatasync, one answer per port. The answer
-// goes straight from this thread into the port's inbox.
+// It carries out what a RaftActor asks for (persist, reserve_room, load_entries) and answers before
+// it does anything that nobody waits for. Reads for lagging peers go to a ReaderActor when what
+// they want is published, so that they never keep a write waiting.
+//
+// Without a group it plans the appends itself, with group commit and no timer: the first append
+// that arrives sends `flush_group` to the actor itself, behind everything that is in the mailbox by
+// then. So whatever came while the last group was being synced is the next group: one write, one
+// fdatasync, one answer per port.
 //
 // Supervises the SegmentActors: one per segment, made and ended as the log rolls and is trimmed,
 // restarted when a read faults. A failed write or sync is not restarted: the log is fenced, and the
@@ -12,6 +16,7 @@
 
 #include "actors/actor_journal.hpp"
 #include "actors/append_plan.hpp"
+#include "actors/log_store.hpp"
 #include "actors/log_writer.hpp"
 #include "actors/messages.hpp"
 #include "actors/segment_directory.hpp"
@@ -37,6 +42,10 @@ class log_state {
 public:
   static constexpr const char* name = "cairn.log";
 
+  /// For a RaftActor.
+  log_state(caf::event_based_actor* self, std::unique_ptr<log_store> store,
+            log_actor_config config);
+  /// For a log without a group.
   log_state(caf::event_based_actor* self, std::unique_ptr<log_writer> writer,
             log_actor_config config);
   caf::behavior make_behavior();
@@ -48,7 +57,18 @@ private:
     std::uint64_t restarts = 0;
   };
 
-  // Appends.
+  [[nodiscard]] caf::message_handler storage_handlers();
+  [[nodiscard]] caf::message_handler append_handlers();
+
+  // For the RaftActor.
+  void write(const persist& request);
+  void reserve(const reserve_room& request);
+  caf::result<caf::message> load(load_entries& wanted);
+  void apply_retention_now();
+  /// What is due once the answer is on its way.
+  void after_write();
+
+  // Appends, without a group.
   void take(append_batch& batch);
   void commit_group();
   void answer(std::vector<append_batch>& batches, append_plan& plan);
@@ -69,9 +89,11 @@ private:
   [[nodiscard]] std::string state_line() const;
 
   caf::event_based_actor* self_;
-  std::unique_ptr<log_writer> writer_;
+  std::unique_ptr<log_store> store_;
+  log_writer* writer_ = nullptr;  // store_, if there is no group
   log_actor_config config_;
   actor_journal journal_;
+  caf::actor raft_;
   std::vector<append_batch> waiting_;
   bool flush_queued_ = false;
   bool chores_running_ = false;
@@ -81,6 +103,8 @@ private:
   std::map<record_offset, child> segments_;
   std::uint64_t groups_ = 0;
   std::uint64_t appends_ = 0;
+  std::uint64_t writes_ = 0;
+  std::uint64_t loads_ = 0;
 };
 
 using log_actor = caf::stateful_actor<log_state>;

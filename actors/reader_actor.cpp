@@ -1,5 +1,7 @@
 #include "actors/reader_actor.hpp"
 
+#include "actors/log_store.hpp"
+
 #include <fmt/format.h>
 
 namespace cairn::actors {
@@ -51,6 +53,7 @@ reader_state::reader_state(caf::event_based_actor* self, reader_actor_config con
 caf::behavior reader_state::make_behavior() {
   return {
       [this](const cold_read& work) { return read(work); },
+      [this](const load_entries& work) { return load(work); },
       [this](describe) {
         journal_.count();
         return journal_.report(
@@ -75,6 +78,33 @@ read_outcome reader_state::read(const cold_read& work) {
   config_.observer->cold_read(done.code, done.size_bytes);
   self_->send(work.segment, std::move(done));
   return outcome;
+}
+
+loaded load_answer(const raft::load_request& request, result<std::vector<raft::entry>> entries) {
+  loaded answer;
+  answer.peer = request.peer;
+  answer.request = request.request;
+  if (entries) {
+    answer.entries = std::move(*entries);
+  } else {
+    answer.code = entries.code();
+    answer.detail = entries.error().detail;
+  }
+  return answer;
+}
+
+loaded reader_state::load(const load_entries& work) {
+  journal_.count();
+  const auto& wanted = work.request;
+  auto answer = load_answer(wanted, read_raft_entries(*config_.reader, wanted.first, wanted.last,
+                                                      wanted.bytes_max, true));
+  for (const auto& entry : answer.entries)
+    read_bytes_ += entry.payload.size();
+  if (answer.code == errc::corruption || answer.code == errc::io_error) {
+    ++faults_;
+    journal_.note(answer.detail);
+  }
+  return answer;
 }
 
 }  // namespace cairn::actors

@@ -33,6 +33,7 @@ public:
 
 private:
   read_outcome read(const cold_read& work);
+  loaded load(const load_entries& work);
 
   caf::event_based_actor* self_;
   reader_actor_config config_;
@@ -42,6 +43,10 @@ private:
 };
 
 using reader_actor = caf::stateful_actor<reader_state>;
+
+/// The answer to a load_entries.
+[[nodiscard]] loaded load_answer(const raft::load_request& request,
+                                 result<std::vector<raft::entry>> entries);
 
 /// Reads as `request` asks, waiting for the disk if `cached_only` is false. Also what a port does
 /// first, with `cached_only`: then would_block is an answer. Any thread.
