@@ -22,6 +22,8 @@ class log_observer {
 public:
   virtual ~log_observer() = default;
   virtual void committed(const commit_facts&) {}
+  /// So many appends became entries together.
+  virtual void proposed(std::uint64_t /*appends*/) {}
   /// Appends that were refused or failed, by why.
   virtual void append_failed(errc /*code*/, std::uint64_t /*count*/) {}
   /// A read that the page cache answered.

@@ -210,6 +210,7 @@ bool raft_state::publish(const replica_effects& out) {
 }
 
 void raft_state::answer_clients(replica_effects& out) {
+  if (out.proposed_appends > 0) config_.observer->proposed(out.proposed_appends);
   if (out.released_appends > 0) {
     config_.gate->release_appends(out.released_appends, out.released_bytes);
   }
@@ -354,6 +355,7 @@ std::string raft_state::state_line() const {
 caf::result<log_closed> raft_state::close() {
   entered();
   config_.gate->set_closing();
+  if (closed_) return *closed_;
   auto promise = self_->make_response_promise<log_closed>();
   closers_.push_back(promise);
   if (!closing_) {
@@ -370,6 +372,7 @@ void raft_state::finish_close() {
   log_closing_ = true;
   journal_.note("closing");
   const auto tell = [this](const log_closed& closed) {
+    closed_ = closed;
     for (auto& closer : std::exchange(closers_, {}))
       closer.deliver(closed);
   };

@@ -118,6 +118,7 @@ private:
   bool log_closing_ = false;
   std::uint64_t close_by_ns_ = 0;
   std::vector<caf::typed_response_promise<log_closed>> closers_;
+  std::optional<log_closed> closed_;  // how closing went
 
   std::uint64_t groups_ = 0;
   std::uint64_t refused_ = 0;  // envelopes and messages

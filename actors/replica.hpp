@@ -102,6 +102,7 @@ struct replica_effects {
   std::optional<std::uint64_t> reserve_bytes;          ///< then room_reserved()
   std::vector<raft::load_request> loads;               ///< then loaded()
   std::vector<client_outcomes> outcomes;               ///< one for each client
+  std::uint64_t proposed_appends = 0;                  ///< that became entries
   std::uint64_t released_appends = 0;                  ///< in `outcomes`
   std::uint64_t released_bytes = 0;                    ///< payloads of these
   std::vector<client_token> advanced;                  ///< of await(): `range.next` is beyond it

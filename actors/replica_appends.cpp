@@ -163,6 +163,7 @@ void replica::propose(std::vector<waiting_item> group) {
       const std::size_t behind = last.since(item.outcome.index);
       open_[open_.size() - 1 - behind].items.push_back(std::move(item));
       ++open_items_;
+      ++out_.proposed_appends;
     } else if (item.outcome.code == errc::none || !taken) {
       // What it was judged by has not come to be.
       fail(std::move(item), errc::unavailable, "the leader could not take the append");

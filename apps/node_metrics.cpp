@@ -78,12 +78,16 @@ public:
   void committed(const actors::commit_facts& facts) override {
     sync_->Observe(static_cast<double>(facts.sync_ns) / k_ns_per_s);
     write_->Observe(static_cast<double>(facts.write_ns) / k_ns_per_s);
-    group_appends_->Observe(static_cast<double>(facts.appends));
+    if (facts.appends > 0) proposed(facts.appends);
     group_records_->Observe(static_cast<double>(facts.records));
     group_bytes_->Observe(static_cast<double>(facts.payload_bytes));
     appended_records_->Increment(static_cast<double>(facts.records));
     appended_bytes_->Increment(static_cast<double>(facts.payload_bytes));
     frames_->Increment(static_cast<double>(facts.frames));
+  }
+
+  void proposed(std::uint64_t appends) override {
+    group_appends_->Observe(static_cast<double>(appends));
   }
 
   void append_failed(errc code, std::uint64_t count) override {

@@ -2,6 +2,7 @@
 // A node's actors and a gateway port on one thread: CAF's test coordinator runs them when told to,
 // time is virtual, the disk is simulated.
 
+#include "actors/type_ids.hpp"
 #include "apps/actor_backend.hpp"
 #include "tests/support/sim_env.hpp"
 
@@ -115,8 +116,13 @@ public:
 
   /// Closes the log as a node does at its end.
   status stop() {
+    // Closing takes several messages, and the caller below waits where nobody runs the actors: so
+    // it is done first, and the request below is answered at once.
+    system.spawn([writer = node->writer()](caf::event_based_actor* self) {
+      self->request(writer, caf::infinite, actors::close_log{})
+          .then([](const actors::log_closed&) {}, [](const caf::error&) {});
+    });
     scheduler().run();
-    // The request below is answered before the caller waits for the response.
     scheduler().inline_next_enqueue();
     return node->stop(std::chrono::seconds(1));
   }

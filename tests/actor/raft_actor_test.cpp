@@ -207,6 +207,9 @@ TEST_CASE("raft actor: closing finishes what is under way, then the log") {
   trio.run();
   CHECK(client->answers[1].code == errc::none);
   CHECK(closed->has_value());
+  const auto again = trio.ask<actors::log_closed>(1, actors::close_log{});
+  trio.run();
+  CHECK(again->has_value());
 }
 
 TEST_CASE("raft actor: envelopes of strangers, of other clusters and garbage change nothing") {
