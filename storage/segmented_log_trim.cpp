@@ -210,8 +210,10 @@ status segmented_log::cut_active(const store_extent& kept) {
     CAIRN_CHECK(target.published_entries <= kept.frames,
                 "{}: cutting to {} entries, readers saw {}", target.store_path, kept.frames,
                 target.published_entries.load());
-    const std::uint64_t end = target.extent.end_bytes;
-    if (auto s = erase_frames(*target.handles->store, kept.end_bytes, end); !s) return s;
+    // Cut, not filled with zeros: a cut has happened or has not. Zeros can arrive in part, and the
+    // frames left behind them would prove to the next start that all of it had been durable.
+    if (auto s = target.handles->store->truncate(kept.end_bytes); !s) return s;
+    if (auto s = target.handles->store->sync_data(); !s) return s;
     auto size = target.handles->store->size_bytes();
     if (!size) return size.error();
     target.allocated_bytes = std::min(target.allocated_bytes, *size);
