@@ -336,6 +336,11 @@ struct cluster_member_report {
   bool linked = true;  ///< there is a link to it, or it is this node
 };
 
+/// To the ClusterActor: clients reach this node here. It announces itself once it knows that.
+struct serves_clients {
+  std::string http;
+};
+
 /// A ClusterActor's and a JoinActor's own alarm.
 struct cluster_tick {};
 

@@ -9,7 +9,8 @@ namespace {
 
 /// The node cannot work without these; segments are restarted by their log, ports come and go.
 bool must_live(const std::string& kind) {
-  return kind == "log" || kind == "reader" || kind == "maintenance";
+  return kind == "log" || kind == "raft" || kind == "cluster" || kind == "reader" ||
+         kind == "maintenance";
 }
 
 }  // namespace

@@ -50,6 +50,8 @@ struct replica_config {
   /// Appends of other nodes that are not answered yet; beyond it they are refused as overloaded.
   std::uint64_t forwarded_bytes_max = 64 * k_mib_bytes;
   std::uint64_t forwarded_items_max = 64 * 1024;
+  /// Room that a leader keeps reserved; filled up when a quarter is left.
+  std::uint64_t room_wanted_bytes = 8 * k_mib_bytes;
   /// Linearizable reads that are not answered yet; likewise.
   std::size_t barriers_max = 32 * 1024;
   /// What the log's earlier entries amounted to: travels in snapshots. Not looked into.

@@ -9,9 +9,6 @@
 namespace cairn::actors {
 namespace {
 
-/// With less room than this, more is reserved ahead of need.
-constexpr std::uint64_t k_room_low_bytes = 2 * k_mib_bytes;
-constexpr std::uint64_t k_room_wanted_bytes = 8 * k_mib_bytes;
 /// After a reservation ahead of need has failed.
 constexpr std::uint64_t k_room_pause_ticks = 20;
 /// Between two attempts to hand the lead over because the disk is full: every disk may be.
@@ -89,8 +86,8 @@ void replica::ask_for_room() {
   }
   reserving_for_appends_ = wanted_bytes > room_bytes_;
   if (!reserving_for_appends_) {
-    if (room_bytes_ >= k_room_low_bytes || room_pause_ticks_ > 0) return;
-    wanted_bytes = k_room_wanted_bytes;
+    if (room_bytes_ >= config_.room_wanted_bytes / 4 || room_pause_ticks_ > 0) return;
+    wanted_bytes = config_.room_wanted_bytes;
   }
   reserving_ = true;
   out_.reserve_bytes = wanted_bytes;

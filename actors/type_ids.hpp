@@ -67,6 +67,7 @@ CAF_ADD_TYPE_ID(cairn, (cairn::actors::read_barrier))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::barrier_passed))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::raft_tick))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::cluster_tick))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::serves_clients))
 
 CAF_END_TYPE_ID_BLOCK(cairn)
 
@@ -94,6 +95,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::read_barrier)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::barrier_passed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::raft_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::cluster_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::serves_clients)
 
 // caf::error carries our codes one to one.
 CAF_ERROR_CODE_ENUM(cairn::errc)

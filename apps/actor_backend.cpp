@@ -23,7 +23,9 @@ const std::string& actor_backend::node_id() const {
 }
 
 std::vector<std::string> actor_backend::unready_reasons() const {
-  return actors_.gate()->unready_reasons(actors_.env().monotonic_ns());
+  auto reasons = actors_.gate()->unready_reasons(actors_.env().monotonic_ns());
+  if (auto why = actors_.cluster_view()->unready(); !why.empty()) reasons.push_back(std::move(why));
+  return reasons;
 }
 
 std::optional<std::uint64_t> actor_backend::max_record_bytes(std::string_view log) const {
@@ -36,14 +38,21 @@ std::optional<record_offset> actor_backend::next_offset(std::string_view log) co
   return actors_.reader()->end_offset();
 }
 
-void actor_backend::set_self(net::member_info self) {
-  const std::lock_guard lock(mutex_);
-  facts_.self = std::move(self);
-}
-
 net::cluster_description actor_backend::cluster() const {
-  const std::lock_guard lock(mutex_);
-  return {.cluster_id = facts_.cluster_id, .node = node_id(), .members = {facts_.self}};
+  net::cluster_description out{.cluster_id = facts_.cluster_id, .node = node_id(), .members = {}};
+  const auto report = actors_.cluster_view()->get();
+  for (const auto& member : report->members) {
+    auto& one = out.members.emplace_back();
+    if (member.node == node_id()) one = facts_.self;  // what only the node itself knows
+    one.id = member.node;
+    one.state = member.linked ? "alive" : "failed";
+    one.http = member.http;
+    one.grpc = member.grpc;
+    one.peer = member.peer;
+    one.zone = member.zone;
+  }
+  if (out.members.empty()) out.members.push_back(facts_.self);
+  return out;
 }
 
 }  // namespace cairn::apps

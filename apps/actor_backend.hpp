@@ -13,7 +13,7 @@ namespace cairn::apps {
 /// What a node says about itself and its log that does not change while it runs.
 struct node_facts {
   std::string cluster_id;
-  net::member_info self;
+  net::member_info self;  ///< as long as the cluster has not said anything
   net::log_settings settings;
 };
 
@@ -28,9 +28,9 @@ public:
   [[nodiscard]] std::optional<std::uint64_t> max_record_bytes(std::string_view log) const override;
   [[nodiscard]] std::optional<record_offset> next_offset(std::string_view log) const override;
 
-  /// The addresses are known only once everything listens.
-  void set_self(net::member_info self);
   [[nodiscard]] net::cluster_description cluster() const;
+  /// Node id of the leader; empty: unknown.
+  [[nodiscard]] std::string leader() const { return actors_.raft_view()->get().leader; }
   [[nodiscard]] node_actors& actors() const { return actors_; }
   [[nodiscard]] const net::log_settings& settings() const { return facts_.settings; }
   [[nodiscard]] const std::string& log_name() const { return actors_.config().log.name; }
@@ -38,7 +38,7 @@ public:
 private:
   node_actors& actors_;
   mutable std::mutex mutex_;
-  node_facts facts_;  // `self` guarded by mutex_
+  const node_facts facts_;
   std::uint32_t ports_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "apps/actor_port.hpp"
 
 #include "actors/type_ids.hpp"
+#include "apps/port_failure.hpp"
 #include "storage/frame.hpp"
 
 #include <algorithm>
@@ -13,45 +14,6 @@ namespace {
 
 /// A batch is handed over early once it is this large: the log can start while we still parse.
 constexpr std::uint64_t k_gathered_bytes_max = k_mib_bytes;
-
-net::log_bounds bounds_of(const actors::log_range& range) {
-  return {.lowest = range.lowest, .next = range.next};
-}
-
-/// When a client may try again, by why it was refused.
-std::uint32_t retry_hint_ms(errc code) {
-  switch (code) {
-    case errc::overloaded:
-      return 100;
-    case errc::unavailable:
-      return 1'000;
-    case errc::disk_full:
-      return 5'000;
-    default:
-      return 0;
-  }
-}
-
-net::failure make_failure(errc code, std::string detail) {
-  net::failure failure;
-  failure.code = code;
-  failure.detail = std::move(detail);
-  failure.retry_after_ms = retry_hint_ms(code);
-  return failure;
-}
-
-net::failure unknown_log(const std::string& log) {
-  return make_failure(errc::not_found, fmt::format("there is no log '{}'", log));
-}
-
-/// The response as a T, or why there is none.
-template <class T>
-std::variant<T*, net::failure> response_of(caf::message& message) {
-  if (message.match_elements<T>()) return &message.get_mutable_as<T>(0);
-  auto why = message.match_elements<caf::error>() ? caf::to_string(message.get_as<caf::error>(0))
-                                                  : std::string("an unexpected response");
-  return make_failure(errc::unavailable, "the actor that should answer has ended: " + why);
-}
 
 }  // namespace
 
@@ -99,6 +61,13 @@ void actor_port::answer_later(net::request_id id, net::completion<T> done,
 // Used in actor_port_reads.cpp.
 template void actor_port::answer_later(net::request_id, net::completion<net::read_reply>,
                                        net::outcome<net::read_reply>);
+// Used in actor_port_cluster.cpp.
+template void actor_port::answer_later(net::request_id, net::completion<net::log_description>,
+                                       net::outcome<net::log_description>);
+template void actor_port::answer_later(net::request_id, net::completion<net::cluster_description>,
+                                       net::outcome<net::cluster_description>);
+template void actor_port::answer_later(net::request_id, net::completion<net::cluster_changed>,
+                                       net::outcome<net::cluster_changed>);
 
 void actor_port::run_ready() {
   // What completions ask for meanwhile comes with the next poll, so that one client cannot keep the
@@ -181,6 +150,9 @@ void actor_port::receive_appends(actors::append_outcomes& outcomes) {
     } else {
       auto failure = make_failure(outcome.code, std::move(outcome.detail));
       failure.bounds = bounds_of(outcomes.range);
+      if (outcome.code == errc::unavailable || outcome.code == errc::outcome_unknown) {
+        failure.leader = backend_.leader();
+      }
       pending.mapped()(std::move(failure));
     }
   }
@@ -197,104 +169,7 @@ void actor_port::writer_down() {
   }
 }
 
-// --- descriptions --------------------------------------------------------------------------------
-
-net::request_id actor_port::describe_log(std::string log,
-                                         net::completion<net::log_description> done) {
-  const auto id = next_id_++;
-  if (!serves(log)) {
-    answer_later<net::log_description>(id, std::move(done), unknown_log(log));
-    return id;
-  }
-  return ask(backend_.actors().writer(), caf::make_message(actors::ask_log{}), id,
-             [this, done = std::move(done)](caf::message& message) {
-               auto response = response_of<actors::log_report>(message);
-               if (auto* failure = std::get_if<net::failure>(&response)) {
-                 done(std::move(*failure));
-                 return;
-               }
-               const auto& report = *std::get<actors::log_report*>(response);
-               net::log_description log_now;
-               log_now.log = backend_.log_name();
-               log_now.settings = backend_.settings();
-               log_now.bounds = bounds_of(report.range);
-               log_now.size_bytes = report.size_bytes;
-               log_now.term = report.term;
-               log_now.leader = backend_.node_id();
-               for (const auto& segment : report.segments) {
-                 log_now.segments.push_back({.base_offset = segment.base_offset,
-                                             .next_offset = segment.next_offset,
-                                             .size_bytes = segment.size_bytes,
-                                             .sealed = segment.sealed});
-               }
-               log_now.replicas.push_back({.node = backend_.node_id(),
-                                           .role = "voter",
-                                           .state = "leader",
-                                           .match_offset = report.range.next,
-                                           .lag = 0,
-                                           .healthy = !backend_.actors().gate()->fenced()});
-               done(std::move(log_now));
-             });
-}
-
-net::request_id actor_port::list_logs(net::completion<std::vector<net::log_description>> done) {
-  return describe_log(backend_.log_name(),
-                      [done = std::move(done)](net::outcome<net::log_description> outcome) {
-                        if (auto* failure = std::get_if<net::failure>(&outcome)) {
-                          done(std::move(*failure));
-                        } else {
-                          std::vector<net::log_description> logs;
-                          logs.push_back(std::move(std::get<net::log_description>(outcome)));
-                          done(std::move(logs));
-                        }
-                      });
-}
-
-net::request_id actor_port::describe_cluster(net::completion<net::cluster_description> done) {
-  const auto id = next_id_++;
-  answer_later<net::cluster_description>(id, std::move(done), backend_.cluster());
-  return id;
-}
-
-net::request_id actor_port::describe_actors(
-    std::uint64_t actor, net::completion<std::vector<net::actor_description>> done) {
-  return ask(backend_.actors().node(), caf::make_message(actors::list_actors{actor}), next_id_++,
-             [done = std::move(done)](caf::message& message) {
-               auto response = response_of<actors::actor_list>(message);
-               if (auto* failure = std::get_if<net::failure>(&response)) {
-                 done(std::move(*failure));
-                 return;
-               }
-               auto& list = *std::get<actors::actor_list*>(response);
-               if (list.code != errc::none) {
-                 done(make_failure(list.code, std::move(list.detail)));
-                 return;
-               }
-               std::vector<net::actor_description> actors;
-               actors.reserve(list.actors.size());
-               for (auto& report : list.actors) {
-                 actors.push_back({.id = report.id,
-                                   .kind = std::move(report.kind),
-                                   .name = std::move(report.name),
-                                   .parent = report.parent,
-                                   .state = std::move(report.state),
-                                   .mailbox = report.mailbox,
-                                   .processed = report.processed,
-                                   .restarts = report.restarts,
-                                   .events = std::move(report.events)});
-               }
-               done(std::move(actors));
-             });
-}
-
-net::request_id actor_port::change_cluster(net::cluster_change,
-                                           net::completion<net::cluster_changed> done) {
-  const auto id = next_id_++;
-  answer_later<net::cluster_changed>(
-      id, std::move(done),
-      make_failure(errc::unsupported, "changes of the cluster are not supported yet"));
-  return id;
-}
+// --- messages ------------------------------------------------------------------------------------
 
 void actor_port::answer_describe(caf::mailbox_element& message) {
   actors::actor_report report;
@@ -311,8 +186,6 @@ void actor_port::answer_describe(caf::mailbox_element& message) {
                                 message.mid.response_id(), {}, std::move(report)),
       nullptr);
 }
-
-// --- messages ------------------------------------------------------------------------------------
 
 net::request_id actor_port::ask(const caf::actor& whom, caf::message question, net::request_id id,
                                 response_handler handler) {

@@ -72,12 +72,15 @@ private:
   void receive(caf::mailbox_element& message);
   void receive_appends(actors::append_outcomes& outcomes);
   void answer_describe(caf::mailbox_element& message);
+  void describe_storage(net::request_id id, const actors::raft_report& group,
+                        net::completion<net::log_description> done);
   void writer_down();
 
   // Appends.
   [[nodiscard]] std::optional<net::failure> refusal(const net::append_request& request) const;
 
   // Reads (actor_port_reads.cpp).
+  void read_after_barrier(net::request_id id, open_read read, bool from_end);
   void start_read(net::request_id id, open_read read);
   void finish_read(net::request_id id, open_read read, actors::read_outcome outcome);
   void read_cold(net::request_id id, open_read read);

@@ -2,6 +2,7 @@
 
 #include "actors/reader_actor.hpp"
 #include "apps/actor_port.hpp"
+#include "apps/port_failure.hpp"
 
 #include <caf/send.hpp>
 #include <fmt/format.h>
@@ -9,6 +10,9 @@
 namespace cairn::apps {
 
 namespace {
+
+/// How long a linearizable read waits for a leader's word.
+constexpr std::uint64_t k_barrier_ns = 10'000'000'000;
 
 net::read_reply reply_of(actors::read_outcome outcome) {
   net::read_reply reply{.start = outcome.start,
@@ -27,11 +31,8 @@ net::read_reply reply_of(actors::read_outcome outcome) {
 }
 
 net::failure failure_of(const actors::read_outcome& outcome, const actors::log_range& range) {
-  net::failure failure;
-  failure.code = outcome.code;
-  failure.detail = outcome.detail;
-  failure.bounds = net::log_bounds{.lowest = range.lowest, .next = range.next};
-  if (outcome.code == errc::overloaded) failure.retry_after_ms = 100;
+  auto failure = make_failure(outcome.code, outcome.detail);
+  failure.bounds = bounds_of(range);
   return failure;
 }
 
@@ -45,10 +46,7 @@ bool same_question(const actors::segment_read& a, const actors::segment_read& b)
 net::request_id actor_port::read(net::read_request request, net::completion<net::read_reply> done) {
   const auto id = next_id_++;
   if (!serves(request.log)) {
-    net::failure failure;
-    failure.code = errc::not_found;
-    failure.detail = fmt::format("there is no log '{}'", request.log);
-    answer_later<net::read_reply>(id, std::move(done), std::move(failure));
+    answer_later<net::read_reply>(id, std::move(done), unknown_log(request.log));
     return id;
   }
   open_read read;
@@ -72,9 +70,36 @@ net::request_id actor_port::read(net::read_request request, net::completion<net:
       read.request.time_ms = request.time_ms;
       break;
   }
-  // `linearizable` needs nothing more on one node: what is published is all that is committed.
-  start_read(id, std::move(read));
+  if (request.linearizable) {
+    read_after_barrier(id, std::move(read), request.start == net::read_start::latest);
+  } else {
+    start_read(id, std::move(read));
+  }
   return id;
+}
+
+// Asks the group where the log ends now: what was acknowledged before this read is visible then.
+void actor_port::read_after_barrier(net::request_id id, open_read read, bool from_end) {
+  const actors::read_barrier barrier{backend_.actors().env().monotonic_ns() + k_barrier_ns};
+  reads_.emplace(id, std::move(read));
+  ask(backend_.actors().writer(), caf::make_message(barrier), id,
+      [this, id, from_end](caf::message& message) {
+        auto found = reads_.extract(id);
+        if (found.empty()) return;  // cancelled
+        auto response = response_of<actors::barrier_passed>(message);
+        auto* failure = std::get_if<net::failure>(&response);
+        if (failure == nullptr) {
+          const auto& passed = *std::get<actors::barrier_passed*>(response);
+          if (passed.code == errc::none) {
+            if (from_end) found.mapped().request.from = passed.end;
+            return start_read(id, std::move(found.mapped()));
+          }
+          response = make_failure(passed.code, passed.detail);
+          failure = std::get_if<net::failure>(&response);
+        }
+        failure->leader = backend_.leader();
+        answer_later<net::read_reply>(id, std::move(found.mapped().done), std::move(*failure));
+      });
 }
 
 void actor_port::start_read(net::request_id id, open_read read) {

@@ -60,7 +60,8 @@ result<node_identity> parse_meta(const std::string& path, const std::string& tex
   node_identity identity{.node_id = text_at("node_id"),
                          .data_id = text_at("data_id"),
                          .cluster_id = text_at("cluster_id"),
-                         .number = 0};
+                         .number = 0,
+                         .fresh = true};
   const auto number = table["number"].value<std::int64_t>().value_or(0);
   if (identity.node_id.empty()) return damaged("node_id is missing");
   if (format == k_meta_format_single) {
@@ -73,6 +74,7 @@ result<node_identity> parse_meta(const std::string& path, const std::string& tex
     return damaged("number and cluster_id do not go together");
   }
   identity.number = static_cast<std::uint64_t>(number);
+  identity.fresh = table["fresh"].value<bool>().value_or(false);
   return identity;
 }
 
@@ -95,6 +97,7 @@ status write_meta(storage::env& env, const std::string& path, const node_identit
       "# Which node and cluster this directory belongs to. Written by the node; do not edit.\n"
       "format = {}\nnode_id = \"{}\"\ndata_id = \"{}\"\n",
       k_meta_format, identity.node_id, identity.data_id);
+  if (identity.fresh) text += "fresh = true\n";
   if (identity.is_member()) {
     text += fmt::format("cluster_id = \"{}\"\nnumber = {}\n", identity.cluster_id, identity.number);
   }
@@ -112,7 +115,7 @@ result<node_identity> new_identity(storage::env& env, const std::string& path,
                              path, k_meta_name, path)};
   }
   return node_identity{
-      .node_id = node_id, .data_id = random_id(env), .cluster_id = {}, .number = 0};
+      .node_id = node_id, .data_id = random_id(env), .cluster_id = {}, .number = 0, .fresh = true};
 }
 
 struct found_identity {
@@ -178,6 +181,15 @@ data_directory::data_directory(storage::env& env, std::string path,
                                std::unique_ptr<storage::directory_lock> lock,
                                node_identity identity)
     : env_(&env), path_(std::move(path)), lock_(std::move(lock)), identity_(std::move(identity)) {}
+
+status data_directory::log_begun() {
+  if (!identity_.fresh) return {};
+  auto begun = identity_;
+  begun.fresh = false;
+  if (auto written = write_meta(*env_, path_, begun); !written) return written;
+  identity_ = std::move(begun);
+  return {};
+}
 
 status data_directory::write_ports(const listening_ports& ports) const {
   // Addresses are digits, dots, colons and brackets: nothing that JSON would want escaped.

@@ -21,6 +21,9 @@ struct node_identity {
   std::string data_id;       ///< of this directory: 32 hexadecimal digits, random
   std::string cluster_id;    ///< likewise; empty until the node is a member
   std::uint64_t number = 0;  ///< Raft's name of the node; 0 until it is a member
+  /// Its log may still be empty. Later an empty one means that the disk has lost it, and a node
+  /// that has lost what it acknowledged must not go on under its number.
+  bool fresh = true;
 
   [[nodiscard]] bool is_member() const { return number != 0; }
   bool operator==(const node_identity&) const = default;
@@ -54,6 +57,10 @@ public:
   /// The node has become member `number` of a cluster. Durable on return.
   /// @pre identity() is not a member's. io_error, disk_full.
   [[nodiscard]] status bind(const std::string& cluster_id, std::uint64_t number);
+
+  /// The log holds something from now on. Durable on return; later calls do nothing. io_error,
+  /// disk_full.
+  [[nodiscard]] status log_begun();
 
   [[nodiscard]] const node_identity& identity() const { return identity_; }
   [[nodiscard]] std::string log_path(const std::string& log) const {

@@ -30,12 +30,32 @@ end_signal::end_signal() {
   CAIRN_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0, "cannot block signals");
   signals_ = signalfd(-1, &set, SFD_CLOEXEC);
   failures_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  CAIRN_CHECK(signals_ >= 0 && failures_ >= 0, "cannot make a signalfd or eventfd: {}", errno);
+  wakes_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  CAIRN_CHECK(signals_ >= 0 && failures_ >= 0 && wakes_ >= 0,
+              "cannot make a signalfd or eventfd: {}", errno);
 }
 
 end_signal::~end_signal() {
   close(signals_);
   close(failures_);
+  close(wakes_);
+}
+
+void end_signal::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wakes_, &one, sizeof one);
+}
+
+bool end_signal::wait_for_wake() {
+  std::array<pollfd, 3> waited{pollfd{signals_, POLLIN, 0}, pollfd{failures_, POLLIN, 0},
+                               pollfd{wakes_, POLLIN, 0}};
+  while (poll(waited.data(), waited.size(), -1) < 0) {
+    CAIRN_CHECK(errno == EINTR, "cannot wait for signals: {}", errno);
+  }
+  if (((waited[0].revents | waited[1].revents) & POLLIN) != 0) return false;
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto got = read(wakes_, &count, sizeof count);
+  return true;
 }
 
 void end_signal::fail(const std::string& reason) {

@@ -19,6 +19,11 @@ public:
   /// Any thread; never blocks. The first reason stays.
   void fail(const std::string& reason);
 
+  /// Any thread; never blocks. Ends one wait_for_wake(), the one under way or the next.
+  void wake();
+  /// Waits until woken (true), or until wait() would not have to (false). Main thread.
+  [[nodiscard]] bool wait_for_wake();
+
   /// Waits for a signal or a failure. Returns the failure's reason, or nothing after a signal. From
   /// then on a further signal ends the process at once. Main thread.
   [[nodiscard]] std::optional<std::string> wait();
@@ -26,6 +31,7 @@ public:
 private:
   int signals_ = -1;   // signalfd
   int failures_ = -1;  // eventfd
+  int wakes_ = -1;     // eventfd
   std::mutex mutex_;
   std::optional<std::string> reason_;  // guarded by mutex_
 };

@@ -1,18 +1,24 @@
 #include "apps/node.hpp"
 
+#include "actors/type_ids.hpp"
 #include "apps/actor_backend.hpp"
 #include "apps/data_directory.hpp"
 #include "apps/end_signal.hpp"
 #include "apps/node_actors.hpp"
+#include "apps/node_join.hpp"
 #include "apps/node_log.hpp"
 #include "apps/node_metrics.hpp"
+#include "apps/peer_hub.hpp"
 #include "apps/process_facts.hpp"
 #include "apps/version.hpp"
 #include "net/gateway.hpp"
 #include "storage/posix_env.hpp"
 
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 #include <chrono>
 #include <csignal>
+#include <mutex>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -26,53 +32,129 @@ using clock = std::chrono::steady_clock;
 constexpr const char* k_log_name = "default";
 
 // SIGTERM to exit takes at most the sum of these, and the promise is 10 s.
-constexpr milliseconds k_drain_ms{5'000};
-constexpr milliseconds k_close_ms{4'000};
+constexpr milliseconds k_hand_over_ms{2'000};
+constexpr milliseconds k_drain_ms{4'000};
+constexpr milliseconds k_close_ms{3'500};
 /// After a failed write: enough for the answers that are under way.
 constexpr milliseconds k_fenced_drain_ms{700};
+
+/// The cluster's id, for the hub's threads.
+class shared_text {
+public:
+  void set(std::string text) {
+    const std::lock_guard lock(mutex_);
+    text_ = std::move(text);
+  }
+  [[nodiscard]] std::string get() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
 
 int failed(const char* what, const error& why) {
   spdlog::critical("{}: {}", what, why.detail);
   return why.code == errc::invalid_argument ? k_exit_bad_configuration : k_exit_failed;
 }
 
+result<std::unique_ptr<node_peer_hub>> start_hub(const node_config& config,
+                                                 const data_directory& data,
+                                                 std::shared_ptr<const shared_text> cluster_id,
+                                                 std::shared_ptr<node_registry> registry) {
+  peer_hub_config hub;
+  hub.node_id = config.node_id;
+  hub.data_id = data.identity().data_id;
+  hub.cluster_id = [cluster_id] { return cluster_id->get(); };
+  hub.listen_host = config.peer.host;
+  hub.listen_port = config.peer.port;
+  if (!config.advertise_host.empty()) hub.advertise = advertised(config, config.peer);
+  hub.registry = std::move(registry);
+  return make_peer_hub(std::move(hub));
+}
+
+/// This node as its cluster is to know it.
+proto::cluster_member member_of(const node_config& config, const data_directory& data,
+                                const node_peer_hub& hub, const listen_address& http) {
+  return {.number = data.identity().number,
+          .node_id = config.node_id,
+          .data_id = data.identity().data_id,
+          .peer = hub.address(),
+          .http = http.port == 0 ? "" : advertised(config, http),  // told later: serves_clients
+          .grpc = "",                                              // nothing listens there yet
+          .zone = config.zone};
+}
+
 node_actors_config actors_config(const node_config& config, const data_directory& data,
+                                 node_peer_hub& hub, proto::cluster_member self,
                                  std::shared_ptr<actors::log_observer> observer, end_signal& end) {
   node_actors_config out;
   out.node_id = config.node_id;
+  out.cluster_id = data.identity().cluster_id;
+  out.self = std::move(self);
+  out.fresh = data.identity().fresh;
+  out.hub = &hub;
+  for (const auto& address : config.join)
+    out.hints.push_back(to_text(address));
+  out.heartbeat = milliseconds(config.heartbeat_ms);
+  out.election = milliseconds(config.election_ms);
   out.log.name = k_log_name;
   out.log.directory = data.log_path(k_log_name);
-  out.log.node_id = config.node_id;
   out.log.log = config.log;
   out.log.retention = config.retention;
   out.limits = config.limits;
   out.readers = config.readers;
   out.retention_interval = milliseconds(config.retention_check_ms);
   out.on_fatal = [&end](const std::string& reason) { end.fail(reason); };
+  out.on_member = [&end] { end.wake(); };
   out.observer = std::move(observer);
   return out;
 }
 
-node_facts facts_of(const node_config& config, const data_directory& data) {
-  node_facts facts;
-  facts.cluster_id = data.identity().cluster_id;
-  facts.settings.segment_bytes = config.log.segment_bytes;
-  facts.settings.segment_ms = config.retention.segment_ms;
-  facts.settings.retention_bytes = config.retention.bytes;
-  facts.settings.retention_ms = config.retention.ms;
-  facts.settings.max_record_bytes = config.max_record_bytes;
-  return facts;
+net::log_settings settings_of(const node_config& config) {
+  net::log_settings settings;
+  settings.segment_bytes = config.log.segment_bytes;
+  settings.segment_ms = config.retention.segment_ms;
+  settings.retention_bytes = config.retention.bytes;
+  settings.retention_ms = config.retention.ms;
+  settings.max_record_bytes = config.max_record_bytes;
+  return settings;
 }
 
-net::member_info self_of(const node_config& config, const listen_address& http) {
-  net::member_info self;
-  self.id = config.node_id;
-  self.state = "alive";
-  self.http = advertised(config, http);
-  self.zone = config.zone;
-  self.version = k_version;
-  self.incarnation = 1;
-  return self;
+net::member_info shown_of(const proto::cluster_member& self) {
+  net::member_info shown;
+  shown.id = self.node_id;
+  shown.state = "alive";
+  shown.http = self.http;
+  shown.grpc = self.grpc;
+  shown.peer = self.peer;
+  shown.version = k_version;
+  shown.incarnation = 1;
+  shown.zone = self.zone;
+  return shown;
+}
+
+net::gateway_config gateway_of(const node_config& config,
+                               std::shared_ptr<prometheus::Registry> registry) {
+  net::gateway_config http;
+  http.address = config.http.host;
+  http.port = config.http.port;
+  http.threads = config.http_threads;
+  http.limits = config.http_limits;
+  http.registry = std::move(registry);
+  http.log = [](std::string_view line) { spdlog::warn("gateway: {}", line); };
+  return http;
+}
+
+void write_ports(const data_directory& data, const node_config& config, std::uint16_t http_port,
+                 const node_peer_hub& hub) {
+  auto told = data.write_ports({.http = to_text({config.http.host, http_port}),
+                                .grpc = "",
+                                .peer = to_text({config.peer.host, hub.port()}),
+                                .process_id = static_cast<std::uint64_t>(getpid())});
+  if (!told) spdlog::warn("cannot write ports.json: {}", told.error().detail);
 }
 
 /// The rest of the process is stuck or its state unknown; files that are open stay as they are.
@@ -81,8 +163,39 @@ net::member_info self_of(const node_config& config, const listen_address& http) 
   _exit(code);
 }
 
-int end_node(std::optional<std::string> failure, net::gateway& gateway, node_actors& actors,
-             const data_directory& data) {
+/// Before this node ends: its lead goes to another, or it leaves altogether. Bounded; if it does
+/// not work out, the others elect somebody.
+void part_from_cluster(const node_config& config, node_actors& actors) {
+  const auto report = actors.cluster_view()->get();
+  if (!actors.cluster() || report->members.size() < 2) return;
+  const bool leads = report->leader == config.node_id;
+  if (!config.leave && !leads) return;
+  actors::change_cluster wish;
+  wish.what = config.leave ? actors::change_cluster::action::remove_member
+                           : actors::change_cluster::action::move_leader;
+  if (config.leave) wish.node = config.node_id;
+  wish.log = k_log_name;
+  wish.timeout_ms = static_cast<std::uint32_t>(k_hand_over_ms.count());
+  caf::scoped_actor self{actors.system()};
+  self->request(actors.cluster(), k_hand_over_ms, std::move(wish))
+      .receive(
+          [&](const actors::cluster_change_done& done) {
+            if (done.code != errc::none) {
+              spdlog::warn("{}: {}", config.leave ? "leaving" : "handing the lead over",
+                           done.detail);
+            } else if (config.leave) {
+              spdlog::info("left the cluster");
+            } else {
+              spdlog::info("node {} leads now", done.leader);
+            }
+          },
+          [&](const caf::error&) {
+            spdlog::warn("{} took too long", config.leave ? "leaving" : "handing the lead over");
+          });
+}
+
+int end_node(std::optional<std::string> failure, const node_config& config, net::gateway& gateway,
+             node_actors& actors, const data_directory& data) {
   const auto begun = clock::now();
   if (failure) {
     gateway.stop(k_fenced_drain_ms);
@@ -91,6 +204,7 @@ int end_node(std::optional<std::string> failure, net::gateway& gateway, node_act
     end_process(k_exit_failed);
   }
   spdlog::info("ending: finishing what is under way");
+  part_from_cluster(config, actors);
   gateway.stop(k_drain_ms);
   const auto closed = actors.stop(k_close_ms);
   data.remove_ports();
@@ -115,71 +229,150 @@ void report_recovery(const storage::recovery_report& report) {
       report.scanned_bytes, report.torn_bytes, report.rebuilt_indexes, report.removed_files);
 }
 
-}  // namespace
-
-int run_node(const node_config& config) {
-  const auto begun = clock::now();
-  start_node_log(config.log_level, config.log_format, config.node_id);
-  end_signal end;
-  std::signal(SIGPIPE, SIG_IGN);
-  raise_open_files_max();
-
-  // Until there is somebody to carry it out.
-  if (!config.join.empty() || config.wait_to_be_added) {
-    return failed("--join", error{errc::invalid_argument, "joining is not supported yet"});
+/// Everything that a running node is made of. Members are ended in the reverse of their order,
+/// except that the hub's threads end before the actor system, which its receivers belong to.
+struct running_node {
+  explicit running_node(const node_config& its_config) : config(its_config) {}
+  ~running_node() {
+    if (hub) hub->stop();
   }
+  running_node(const running_node&) = delete;
+  running_node& operator=(const running_node&) = delete;
 
-  const auto env = storage::make_posix_env();
-  auto data = data_directory::open(*env, config.data_dir, config.node_id,
-                                   config.bootstrap ? first_start::bootstrap : first_start::alone);
-  if (!data) return failed("cannot use the data directory", data.error());
-  data->remove_ports();  // left by a node that was killed; whoever waits for it must not find that
-
-  auto registry = std::make_shared<node_registry>();
-  auto observer = make_log_metrics(*registry, k_log_name);
+  const node_config& config;
+  clock::time_point begun = clock::now();
+  end_signal end;
+  std::unique_ptr<storage::env> env = storage::make_posix_env();
+  std::shared_ptr<shared_text> cluster_id = std::make_shared<shared_text>();
+  std::shared_ptr<node_registry> registry = std::make_shared<node_registry>();
+  std::unique_ptr<node_peer_hub> hub;
   actor_settings settings;
-  caf::actor_system system(settings);
+  caf::actor_system system{settings};
+};
+
+/// Until this node is a member. Nothing: it is one now, and listened at `http`. Otherwise it ends
+/// with that code.
+std::optional<int> become_member(running_node& node, data_directory& data, listen_address& http) {
+  auto self = member_of(node.config, data, *node.hub, http);
+  auto outcome = join_cluster(
+      node.config, {.system = node.system,
+                    .env = *node.env,
+                    .hub = *node.hub,
+                    .end = node.end,
+                    .self = self,
+                    .shown = shown_of(self),
+                    .http = gateway_of(node.config, std::make_shared<prometheus::Registry>()),
+                    .on_listening = [&](std::uint16_t port) {
+                      write_ports(data, node.config, port, *node.hub);
+                      spdlog::info(
+                          "cairnd {} node {} waits to join a cluster, peers at {}, http://{}",
+                          k_version, node.config.node_id, self.peer,
+                          to_text({node.config.http.host, port}));
+                    }});
+  if (!outcome) return failed("cannot serve HTTP", outcome.error());
+  if (!outcome->member) data.remove_ports();
+  if (outcome->ended) {
+    const auto failure = node.end.wait();
+    if (!failure) return k_exit_ok;
+    spdlog::critical("node ended because of a failure: {}", *failure);
+    return k_exit_failed;
+  }
+  if (!outcome->member) {
+    spdlog::critical("this node cannot join: {}", outcome->refused.detail);
+    return k_exit_bad_configuration;
+  }
+  http.port = outcome->http_port;
+  // Durable before it acts as a member: it must never come back under another number.
+  if (auto bound = data.bind(outcome->cluster_id, outcome->number); !bound) {
+    return failed("cannot write the data directory", bound.error());
+  }
+  spdlog::info("joined cluster {} as number {}", outcome->cluster_id, outcome->number);
+  node.cluster_id->set(outcome->cluster_id);
+  return std::nullopt;
+}
+
+int run_member(running_node& node, data_directory& data, const listen_address& http) {
+  const auto& config = node.config;
+  const auto observer = make_log_metrics(*node.registry, k_log_name);
+  auto self = member_of(config, data, *node.hub, http);
   storage::recovery_report recovery;
-  auto actors =
-      node_actors::start(system, *env, actors_config(config, *data, observer, end), recovery);
+  auto actors = node_actors::start(node.system, *node.env,
+                                   actors_config(config, data, *node.hub, self, observer, node.end),
+                                   recovery);
   if (!actors) return failed("cannot open the log", actors.error());
   report_recovery(recovery);
-  add_node_gauges(*registry, {.env = env.get(),
-                              .data_dir = config.data_dir,
-                              .log = k_log_name,
-                              .node_id = config.node_id,
-                              .gate = (*actors)->gate(),
-                              .reader = (*actors)->reader()});
-
-  actor_backend backend(**actors, facts_of(config, *data));
-  backend.set_self(self_of(config, config.http));
-  net::gateway_config http;
-  http.address = config.http.host;
-  http.port = config.http.port;
-  http.threads = config.http_threads;
-  http.limits = config.http_limits;
-  http.registry = registry;
-  http.log = [](std::string_view line) { spdlog::warn("gateway: {}", line); };
-  auto gateway = net::gateway::start(std::move(http), backend);
+  if (data.identity().number == 1) {
+    // The log of the first node has begun with its first start.
+    if (auto begun = data.log_begun(); !begun) {
+      return failed("cannot write the data directory", begun.error());
+    }
+  }
+  add_node_gauges(*node.registry, {.env = node.env.get(),
+                                   .data_dir = config.data_dir,
+                                   .log = k_log_name,
+                                   .node_id = config.node_id,
+                                   .gate = (*actors)->gate(),
+                                   .reader = (*actors)->reader(),
+                                   .raft = (*actors)->raft_view(),
+                                   .cluster = (*actors)->cluster_view()});
+  actor_backend backend(**actors, {.cluster_id = data.identity().cluster_id,
+                                   .self = shown_of(self),
+                                   .settings = settings_of(config)});
+  auto listener = gateway_of(config, node.registry);
+  listener.port = http.port;
+  auto gateway = net::gateway::start(std::move(listener), backend);
   if (!gateway) {
     const auto code = failed("cannot serve HTTP", gateway.error());
     (void)(*actors)->stop(k_close_ms);
     return code;
   }
   const listen_address listening{config.http.host, (*gateway)->port()};
-  backend.set_self(self_of(config, listening));
-  auto told = data->write_ports({.http = to_text(listening),
-                                 .grpc = "",
-                                 .peer = "",
-                                 .process_id = static_cast<std::uint64_t>(getpid())});
-  if (!told) spdlog::warn("cannot write ports.json: {}", told.error().detail);
-  const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - begun);
-  spdlog::info("cairnd {} node {} serves http://{}, data {}, offsets [{}, {}), started in {} ms",
-               k_version, config.node_id, to_text(listening), config.data_dir,
-               (*actors)->reader()->lowest_offset().value(),
-               (*actors)->reader()->end_offset().value(), took.count());
+  caf::anon_send((*actors)->cluster(), actors::serves_clients{advertised(config, listening)});
+  write_ports(data, config, listening.port, *node.hub);
+  const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - node.begun);
+  spdlog::info(
+      "cairnd {} node {} serves http://{}, peers at {}, data {}, offsets [{}, {}), started in {} "
+      "ms",
+      k_version, config.node_id, to_text(listening), self.peer, config.data_dir,
+      (*actors)->reader()->lowest_offset().value(), (*actors)->reader()->end_offset().value(),
+      took.count());
+  while (node.end.wait_for_wake()) {
+    if (auto begun = data.log_begun(); !begun) {
+      spdlog::warn("cannot write the data directory: {}", begun.error().detail);
+    }
+  }
+  return end_node(node.end.wait(), config, **gateway, **actors, data);
+}
 
-  return end_node(end.wait(), **gateway, **actors, *data);
+}  // namespace
+
+int run_node(const node_config& config) {
+  start_node_log(config.log_level, config.log_format, config.node_id);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_open_files_max();
+  running_node node(config);
+
+  const bool joins = !config.join.empty() || config.wait_to_be_added;
+  const auto how = config.bootstrap ? first_start::bootstrap
+                   : joins          ? first_start::join
+                                    : first_start::alone;
+  auto data = data_directory::open(*node.env, config.data_dir, config.node_id, how);
+  if (!data) return failed("cannot use the data directory", data.error());
+  data->remove_ports();  // left by a node that was killed; whoever waits for it must not find that
+  const auto identity = data->identity();
+  if (identity.is_member() && joins) {
+    spdlog::info("node {} is member {} of cluster {} already: --join has no effect", config.node_id,
+                 identity.number, identity.cluster_id);
+  }
+  node.cluster_id->set(identity.cluster_id);
+  auto hub = start_hub(config, *data, node.cluster_id, node.registry);
+  if (!hub) return failed("cannot listen for other nodes (--peer)", hub.error());
+  node.hub = *std::move(hub);
+  auto http = config.http;
+  if (!identity.is_member()) {
+    if (const auto code = become_member(node, *data, http)) return *code;
+  }
+  return run_member(node, *data, http);
 }
 
 }  // namespace cairn::apps

@@ -1,8 +1,11 @@
 #include "apps/node_actors.hpp"
 
+#include "actors/cluster/cluster_actor.hpp"
+#include "actors/cluster/roster.hpp"
 #include "actors/log_actor.hpp"
 #include "actors/maintenance_actor.hpp"
 #include "actors/node_actor.hpp"
+#include "actors/raft_actor.hpp"
 #include "actors/reader_actor.hpp"
 #include "actors/type_ids.hpp"
 
@@ -11,6 +14,22 @@
 #include <fmt/format.h>
 
 namespace cairn::apps {
+
+namespace {
+
+constexpr std::uint32_t k_heartbeat_ticks = 2;
+
+/// The core's random numbers are those of the env.
+class env_random : public raft::random_source {
+public:
+  explicit env_random(storage::env& env) : env_(env) {}
+  std::uint64_t next() override { return env_.random_u64(); }
+
+private:
+  storage::env& env_;
+};
+
+}  // namespace
 
 actor_settings::actor_settings() {
   actors::init_type_ids();
@@ -26,11 +45,14 @@ result<std::unique_ptr<node_actors>> node_actors::start(caf::actor_system& syste
                                                         storage::recovery_report& report) {
   if (!config.observer) config.observer = std::make_shared<actors::log_observer>();
   std::unique_ptr<node_actors> node(new node_actors(system, env, std::move(config)));
-  auto writer =
-      actors::log_writer::open(env, node->config_.log, node->gate_, node->config_.observer, report);
-  if (!writer) return writer.error();
-  node->reader_ = (*writer)->log().reader();
-  node->spawn(std::move(*writer));
+  auto store =
+      actors::log_store::open(env, node->config_.log, node->gate_, node->config_.observer, report);
+  if (!store) return store.error();
+  if (auto begun = node->begin_group(**store); !begun) return begun.error();
+  auto boot = (*store)->boot_state();
+  if (!boot) return boot.error();
+  node->reader_ = (*store)->reader();
+  node->spawn(std::move(*store), *std::move(boot));
   return node;
 }
 
@@ -45,13 +67,28 @@ node_actors::~node_actors() {
   (void)stop(std::chrono::seconds(5));
 }
 
-template <class Actor, class Config>
-caf::actor node_actors::spawn_blocking(Config config, const char* kind, const std::string& name) {
+// Number 1 is the node that a cluster began with. Whoever joins gets its log from the others.
+status node_actors::begin_group(actors::log_store& store) const {
+  if (!store.blank()) return {};
+  if (!config_.fresh) {
+    return error{
+        errc::corruption,
+        fmt::format("{}: the log is empty although node {} has been a member of cluster {}: "
+                    "the disk has lost it. Remove the node (cairn cluster remove {}), empty "
+                    "its data directory and let it join again",
+                    config_.log.directory, config_.node_id, config_.cluster_id, config_.node_id)};
+  }
+  if (config_.self.number != 1) return {};
+  return store.bootstrap(actors::bootstrap_configuration(config_.cluster_id, config_.self));
+}
+
+template <class Actor, class... Args>
+caf::actor node_actors::spawn_blocking(const char* kind, const std::string& name, Args... args) {
   caf::actor actor;
   if (config_.detached) {
-    actor = system_.spawn<Actor, caf::detached>(std::move(config));
+    actor = system_.spawn<Actor, caf::detached>(std::move(args)...);
   } else {
-    actor = system_.spawn<Actor>(std::move(config));
+    actor = system_.spawn<Actor>(std::move(args)...);
   }
   introduce(actor, kind, name);
   return actor;
@@ -62,42 +99,91 @@ void node_actors::introduce(const caf::actor& who, const char* kind, const std::
       node_, actors::actor_started{.who = who, .kind = kind, .name = name, .parent = node_.id()});
 }
 
-void node_actors::spawn(std::unique_ptr<actors::log_writer> writer) {
+void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot) {
   node_ = system_.spawn<actors::node_actor>(actors::node_actor_config{
       .env = &env_, .node_id = config_.node_id, .on_fatal = config_.on_fatal});
   for (std::uint32_t i = 0; i < config_.readers; ++i) {
     const auto name = fmt::format("reader-{}", i);
     readers_.push_back(spawn_blocking<actors::reader_actor>(
+        "reader", name,
         actors::reader_actor_config{.env = &env_,
                                     .name = name,
                                     .parent = node_.id(),
                                     .gate = gate_,
                                     .observer = config_.observer,
-                                    .reader = reader_},
-        "reader", name));
+                                    .reader = reader_}));
   }
   maintenance_ = spawn_blocking<actors::maintenance_actor>(
+      "maintenance", "maintenance",
       actors::maintenance_actor_config{.env = &env_,
                                        .parent = node_.id(),
-                                       .work = writer->log().background(),
-                                       .retention_interval = config_.retention_interval},
-      "maintenance", "maintenance");
-  actors::log_actor_config log{.parent = node_.id(),
-                               .node = node_,
-                               .maintenance = maintenance_,
-                               .readers = readers_,
-                               .directory = directory_};
-  if (config_.detached) {
-    log_ = system_.spawn<actors::log_actor, caf::detached>(std::move(writer), std::move(log));
-  } else {
-    log_ = system_.spawn<actors::log_actor>(std::move(writer), std::move(log));
-  }
-  introduce(log_, "log", config_.log.name);
+                                       .work = store->log().background(),
+                                       .retention_interval = config_.retention_interval});
+  const auto publisher = store->publisher();
+  const auto start_state = store->start_state();
+  log_ = spawn_blocking<actors::log_actor>("log", config_.log.name, std::move(store),
+                                           actors::log_actor_config{.parent = node_.id(),
+                                                                    .node = node_,
+                                                                    .maintenance = maintenance_,
+                                                                    .readers = readers_,
+                                                                    .directory = directory_});
+  spawn_raft(publisher, start_state, std::move(boot));
+  if (config_.hub != nullptr) spawn_cluster();
   if (!config_.detached) return;
   // Once it answers, its segments are in the directory, and cold reads find them.
   caf::scoped_actor self{system_};
   self->request(log_, caf::infinite, actors::ask_log{})
       .receive([](const actors::log_report&) {}, [](const caf::error&) {});
+  // Likewise: what is known to be committed is published, all of it if this node is alone.
+  self->request(raft_, caf::infinite, actors::ask_raft{})
+      .receive([](const actors::raft_report&) {}, [](const caf::error&) {});
+}
+
+void node_actors::spawn_raft(const storage::log_publisher& publisher, shared_bytes start_state,
+                             raft::boot_state boot) {
+  actors::raft_actor_config raft;
+  raft.env = &env_;
+  raft.hub = config_.hub;
+  raft.parent = node_.id();
+  raft.node = node_;
+  raft.log = log_;
+  raft.log_name = config_.log.name;
+  raft.cluster_id = config_.cluster_id;
+  raft.boot = std::move(boot);
+  raft.random = std::make_shared<env_random>(env_);
+  raft.gate = gate_;
+  raft.observer = config_.observer;
+  raft.view = raft_view_;
+  raft.publish = [publisher](log_index last) { return publisher.publish(last); };
+  // A segment may outgrow its size by the room that is kept in stock.
+  raft.replica.room_wanted_bytes =
+      std::min(raft.replica.room_wanted_bytes, config_.log.log.segment_bytes / 8);
+  // Two ticks a heartbeat: as coarse as it may be, because each tick wakes a thread.
+  const auto tick = std::chrono::nanoseconds(config_.heartbeat) / k_heartbeat_ticks;
+  raft.replica.tick_ns = static_cast<std::uint64_t>(tick.count());
+  raft.replica.start_state = std::move(start_state);
+  auto& core = raft.replica.core;
+  core.self = raft::node_id(config_.self.number);
+  core.heartbeat_ticks = k_heartbeat_ticks;
+  core.election_ticks =
+      static_cast<std::uint32_t>(std::chrono::nanoseconds(config_.election) / tick);
+  core.quiesce_after_ticks = 0;  // nobody tells a core yet who is gone
+  raft_ = spawn_blocking<actors::raft_actor>("raft", config_.log.name, std::move(raft));
+}
+
+void node_actors::spawn_cluster() {
+  cluster_ = system_.spawn<actors::cluster_actor>(
+      actors::cluster_actor_config{.env = &env_,
+                                   .hub = config_.hub,
+                                   .parent = node_.id(),
+                                   .raft = raft_,
+                                   .cluster_id = config_.cluster_id,
+                                   .log = config_.log.name,
+                                   .self = config_.self,
+                                   .hints = config_.hints,
+                                   .view = cluster_view_,
+                                   .on_member = config_.on_member});
+  introduce(cluster_, "cluster", "cluster");
 }
 
 status node_actors::stop(std::chrono::milliseconds deadline) {
@@ -107,7 +193,7 @@ status node_actors::stop(std::chrono::milliseconds deadline) {
   status outcome;
   {
     caf::scoped_actor self{system_};
-    self->request(log_, deadline, actors::close_log{})
+    self->request(raft_, deadline, actors::close_log{})
         .receive(
             [&](const actors::log_closed& closed) {
               if (closed.code != errc::none) outcome = error{closed.code, closed.detail};
@@ -120,6 +206,8 @@ status node_actors::stop(std::chrono::milliseconds deadline) {
   }
   // The root first: what ends now ends because we say so.
   caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
+  if (cluster_) caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(raft_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(maintenance_, caf::exit_reason::user_shutdown);
   for (const auto& reader : readers_) {

@@ -1,10 +1,14 @@
 #pragma once
 // Spawns the actors of a node and ends them. The only place that gives actors threads of their own.
 
+#include "actors/cluster/cluster_view.hpp"
 #include "actors/log_gate.hpp"
 #include "actors/log_observer.hpp"
-#include "actors/log_writer.hpp"
+#include "actors/log_store.hpp"
+#include "actors/peer_hub.hpp"
+#include "actors/raft_view.hpp"
 #include "actors/segment_directory.hpp"
+#include "proto/cluster_context.hpp"
 #include "storage/env.hpp"
 #include "storage/log_reader.hpp"
 
@@ -28,12 +32,22 @@ public:
 
 struct node_actors_config {
   std::string node_id = "n1";
-  actors::log_writer_config log;
+  std::string cluster_id = "c1";
+  proto::cluster_member self;  ///< with its number, from 1
+  /// The log may be empty: this node is new. Otherwise that is refused.
+  bool fresh = true;
+  actors::peer_hub* hub = nullptr;  ///< outlives the actors; null: there are no other nodes
+  std::vector<std::string> hints;   ///< addresses of other nodes, if no leader is found otherwise
+  std::chrono::milliseconds heartbeat{100};
+  std::chrono::milliseconds election{500};
+  actors::log_store_config log;
   actors::log_limits limits;
   std::uint32_t readers = 2;
   std::chrono::milliseconds retention_interval{30'000};
   /// Called once, from any thread, when the node must end; must not block.
   std::function<void(const std::string& reason)> on_fatal;
+  /// Called once, from any thread, when the log has begun; must not block. May be empty.
+  std::function<void()> on_member;
   std::shared_ptr<actors::log_observer> observer;  ///< may be null
   /// False: nothing gets its own thread, for tests with virtual time.
   bool detached = true;
@@ -42,7 +56,9 @@ struct node_actors_config {
 /// The running actors, and what ports share with them. Made and stopped by one thread.
 class node_actors {
 public:
-  /// Opens the log (see log_writer::open for errors) and spawns. `system` and `env` outlive it.
+  /// Opens the log (see log_store::open for errors), begins the group if this is its first node,
+  /// and spawns. corruption: the log is empty although this node is not new. `system` and `env`
+  /// outlive it.
   [[nodiscard]] static result<std::unique_ptr<node_actors>> start(caf::actor_system& system,
                                                                   storage::env& env,
                                                                   node_actors_config config,
@@ -59,8 +75,14 @@ public:
   [[nodiscard]] storage::env& env() const { return env_; }
   [[nodiscard]] const node_actors_config& config() const { return config_; }
   [[nodiscard]] const caf::actor& node() const { return node_; }
-  /// Takes appends: the log itself for now, a RaftActor once there is replication.
-  [[nodiscard]] const caf::actor& writer() const { return log_; }
+  /// Takes appends: the RaftActor.
+  [[nodiscard]] const caf::actor& writer() const { return raft_; }
+  /// Takes changes of the cluster; null without a hub.
+  [[nodiscard]] const caf::actor& cluster() const { return cluster_; }
+  [[nodiscard]] const std::shared_ptr<actors::raft_view>& raft_view() const { return raft_view_; }
+  [[nodiscard]] const std::shared_ptr<actors::cluster_view>& cluster_view() const {
+    return cluster_view_;
+  }
   [[nodiscard]] const std::shared_ptr<actors::log_gate>& gate() const { return gate_; }
   [[nodiscard]] const std::shared_ptr<storage::log_reader>& reader() const { return reader_; }
   [[nodiscard]] const std::shared_ptr<actors::segment_directory>& directory() const {
@@ -70,9 +92,13 @@ public:
 
 private:
   node_actors(caf::actor_system& system, storage::env& env, node_actors_config config);
-  void spawn(std::unique_ptr<actors::log_writer> writer);
-  template <class Actor, class Config>
-  caf::actor spawn_blocking(Config config, const char* kind, const std::string& name);
+  [[nodiscard]] status begin_group(actors::log_store& store) const;
+  void spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot);
+  template <class Actor, class... Args>
+  caf::actor spawn_blocking(const char* kind, const std::string& name, Args... args);
+  void spawn_raft(const storage::log_publisher& publisher, shared_bytes start_state,
+                  raft::boot_state boot);
+  void spawn_cluster();
   void introduce(const caf::actor& who, const char* kind, const std::string& name);
 
   caf::actor_system& system_;
@@ -83,6 +109,10 @@ private:
   std::shared_ptr<storage::log_reader> reader_;
   caf::actor node_;
   caf::actor log_;
+  caf::actor raft_;
+  caf::actor cluster_;
+  std::shared_ptr<actors::raft_view> raft_view_ = std::make_shared<actors::raft_view>();
+  std::shared_ptr<actors::cluster_view> cluster_view_ = std::make_shared<actors::cluster_view>();
   caf::actor maintenance_;
   std::vector<caf::actor> readers_;
   bool stopped_ = false;

@@ -114,6 +114,9 @@ status check_together(const node_config& config) {
     return bad("--peer " + to_text(config.peer),
                "other nodes need an address that they can reach: add --advertise-host");
   }
+  if (!config.advertise_host.empty() && config.peer.port == 0) {
+    return bad("--peer " + to_text(config.peer), "with --advertise-host it needs a port");
+  }
   return {};
 }
 

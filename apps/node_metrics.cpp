@@ -3,6 +3,7 @@
 #include "apps/process_facts.hpp"
 #include "apps/version.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <prometheus/counter.h>
@@ -184,6 +185,27 @@ void add_log_gauges(gauge_set& gauges, const node_gauge_sources& from) {
              [gate] { return gate->disk_full() ? 1.0 : 0.0; });
 }
 
+void add_cluster_gauges(gauge_set& gauges, const node_gauge_sources& from) {
+  const labels log{{"log", from.log}};
+  const auto raft = from.raft;
+  const auto cluster = from.cluster;
+  gauges.add("cairn_raft_term", "Raft's term", log,
+             [raft] { return as_double(raft->get().lead.term.value()); });
+  gauges.add("cairn_raft_leads", "1 while this node leads", log,
+             [raft] { return raft->get().lead.as == raft::role::leader ? 1.0 : 0.0; });
+  gauges.add("cairn_raft_leader_known", "1 while this node knows who leads", log,
+             [raft] { return raft->get().lead.leader == raft::k_nobody ? 0.0 : 1.0; });
+  gauges.add("cairn_cluster_members", "Members of the cluster", {},
+             [cluster] { return as_double(cluster->get()->members.size()); });
+  gauges.add("cairn_cluster_members_linked", "Members that are linked, this one included", {},
+             [cluster] {
+               const auto report = cluster->get();
+               return as_double(static_cast<std::uint64_t>(
+                   std::count_if(report->members.begin(), report->members.end(),
+                                 [](const auto& member) { return member.linked; })));
+             });
+}
+
 void add_process_gauges(gauge_set& gauges, const node_gauge_sources& from) {
   gauges.add("cairn_disk_free_bytes", "Bytes free on the file system of the data directory", {},
              [env = from.env, path = from.data_dir] {
@@ -216,6 +238,7 @@ std::shared_ptr<actors::log_observer> make_log_metrics(prometheus::Registry& reg
 void add_node_gauges(node_registry& registry, const node_gauge_sources& sources) {
   gauge_set gauges(registry);
   add_log_gauges(gauges, sources);
+  add_cluster_gauges(gauges, sources);
   add_process_gauges(gauges, sources);
   registry.on_collect([all = gauges.take()] {
     for (const auto& source : all)

@@ -1,8 +1,10 @@
 #pragma once
 // What GET /metrics says about the node beside the gateway's own numbers.
 
+#include "actors/cluster/cluster_view.hpp"
 #include "actors/log_gate.hpp"
 #include "actors/log_observer.hpp"
+#include "actors/raft_view.hpp"
 #include "storage/env.hpp"
 #include "storage/log_reader.hpp"
 
@@ -42,6 +44,8 @@ struct node_gauge_sources {
   std::string node_id;
   std::shared_ptr<actors::log_gate> gate;
   std::shared_ptr<storage::log_reader> reader;
+  std::shared_ptr<actors::raft_view> raft;
+  std::shared_ptr<actors::cluster_view> cluster;
 };
 
 /// Registers the gauges of the log and the process and lets `registry` refresh them.

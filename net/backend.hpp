@@ -123,8 +123,8 @@ struct replica_info {
   std::string node;
   std::string role;   ///< voter, learner
   std::string state;  ///< leader, follower, candidate
-  record_offset match_offset;
-  std::uint64_t lag = 0;  ///< records
+  std::optional<record_offset> match_offset;  ///< nothing: not known here, ask the leader
+  std::optional<std::uint64_t> lag;           ///< records; likewise
   bool healthy = true;
 };
 

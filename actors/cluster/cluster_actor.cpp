@@ -62,6 +62,12 @@ caf::behavior cluster_state::make_behavior() {
         journal_.count();
         return change(wish);
       },
+      [this](const serves_clients& where) {
+        journal_.count();
+        config_.self.http = where.http;
+        announced_ = false;
+        next_announce_ns_ = now_ns();
+      },
       [this](ask_cluster) {
         journal_.count();
         return report();
@@ -92,6 +98,10 @@ void cluster_state::tick() {
     hints_used_ = true;
     for (const auto& address : config_.hints)
       config_.hub->connect({}, address);
+  }
+  if (announced_ && !told_member_ && !context_.members.empty()) {
+    told_member_ = true;
+    if (config_.on_member) config_.on_member();
   }
   if ((!announced_ || lonely) && !announcing_ && now_ns() >= next_announce_ns_) announce();
   promote_learners();
@@ -163,6 +173,7 @@ void cluster_state::link(const link_changed& change) {
 // --- this node -----------------------------------------------------------------------------------
 
 void cluster_state::announce() {
+  if (config_.self.http.empty()) return;  // serves_clients is on its way
   next_announce_ns_ = now_ns() + to_ns(k_announce_pause);
   const proto::announce_request ask{.node = config_.self, .cluster_id = config_.cluster_id};
   if (leads()) {

@@ -41,6 +41,9 @@ struct cluster_actor_config {
   proto::cluster_member self;      ///< with its number and the addresses it has now
   std::vector<std::string> hints;  ///< addresses to try when there is no leader for long
   std::shared_ptr<cluster_view> view;
+  /// Called once, when the leader knows this node and its log has begun; must not block. May be
+  /// empty.
+  std::function<void()> on_member;
   std::chrono::milliseconds tick{200};
   std::chrono::milliseconds answer_timeout{2'000};
   /// Without a leader for so long, it is time to ask around.
@@ -137,6 +140,7 @@ private:
   bool hints_used_ = false;
 
   bool announced_ = false;
+  bool told_member_ = false;
   bool announcing_ = false;
   std::uint64_t next_announce_ns_ = 0;
   std::string last_asked_;  // while there is no leader

@@ -24,6 +24,14 @@ void member(std::string& out, std::string_view name, T value) {
   }
 }
 
+void append_or_null(std::string& out, std::optional<std::uint64_t> value) {
+  if (value) {
+    append_number(out, *value);
+  } else {
+    out += "null";
+  }
+}
+
 /// `"name":[` each, separated by commas `]`.
 template <class Range, class Append>
 void list_member(std::string& out, std::string_view name, const Range& range, Append append) {
@@ -79,8 +87,11 @@ void append_json(std::string& out, const log_description& log) {
     member(out, "node", replica.node);
     member(out, "role", replica.role);
     member(out, "state", replica.state);
-    member(out, "match_offset", replica.match_offset.value());
-    member(out, "lag", replica.lag);
+    append_json_key(out, "match_offset");
+    append_or_null(
+        out, replica.match_offset ? std::optional(replica.match_offset->value()) : std::nullopt);
+    append_json_key(out, "lag");
+    append_or_null(out, replica.lag);
     member(out, "healthy", replica.healthy);
     out += '}';
   });

@@ -21,6 +21,7 @@ namespace cairn::testing {
 class counting_observer : public actors::log_observer {
 public:
   void committed(const actors::commit_facts& facts) override { commits.push_back(facts); }
+  void proposed(std::uint64_t appends) override { groups.push_back(appends); }
   void append_failed(errc code, std::uint64_t count) override {
     for (std::uint64_t i = 0; i < count; ++i)
       failures.push_back(code);
@@ -28,6 +29,7 @@ public:
   void cold_read(errc code, std::uint64_t) override { cold_reads.push_back(code); }
 
   std::vector<actors::commit_facts> commits;
+  std::vector<std::uint64_t> groups;  // appends that became entries together
   std::vector<errc> failures;
   std::vector<errc> cold_reads;
 };
@@ -70,7 +72,13 @@ public:
       : system(settings) {
     apps::node_actors_config config;
     config.log.directory = "/data/logs/default";
-    config.log.node_id = "n1";
+    config.self = {.number = 1,
+                   .node_id = "n1",
+                   .data_id = "d1",
+                   .peer = "127.0.0.1:1",
+                   .http = "127.0.0.1:2",
+                   .grpc = {},
+                   .zone = {}};
     config.log.log = log;
     config.log.retention = retention;
     config.limits = limits;

@@ -68,7 +68,8 @@ public:
                                                                     .log = "default",
                                                                     .self = self,
                                                                     .hints = hints,
-                                                                    .view = node.view});
+                                                                    .view = node.view,
+                                                                    .on_member = {}});
     spawned_.push_back(node.cluster);
     spawned_.push_back(node.raft);
   }

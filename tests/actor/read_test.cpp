@@ -26,9 +26,10 @@ TEST_CASE("read: beyond the end and below the lowest are refused with the bounds
 
 TEST_CASE("read: earliest, latest and a time find their start") {
   backend_world world;
-  world.env.set_now_ms(1'000);
+  const auto now = world.env.now_ms();
+  world.env.set_now_ms(now + 1'000);
   world.append_now("old");
-  world.env.set_now_ms(2'000);
+  world.env.set_now_ms(now + 2'000);
   world.append_now("new");
   net::read_request request;
   request.log = "default";
@@ -40,7 +41,7 @@ TEST_CASE("read: earliest, latest and a time find their start") {
   world.port->read(request, latest.completion());
   read_answer at_time;
   request.start = net::read_start::at_time;
-  request.time_ms = 1'500;
+  request.time_ms = now + 1'500;
   world.port->read(request, at_time.completion());
   world.run();
   REQUIRE(earliest.ok());

@@ -61,7 +61,13 @@ struct real_node {
   real_node(storage::env& env, const std::string& path) : system(settings) {
     apps::node_actors_config config;
     config.log.directory = path.empty() ? directory.file("log") : path;
-    config.log.node_id = "n1";
+    config.self = {.number = 1,
+                   .node_id = "n1",
+                   .data_id = "d1",
+                   .peer = "127.0.0.1:1",
+                   .http = "127.0.0.1:2",
+                   .grpc = {},
+                   .zone = {}};
     config.log.log.segment_bytes = 256 * k_kib_bytes;
     config.log.log.prefill_bytes = 256 * k_kib_bytes;
     auto started = apps::node_actors::start(system, env, std::move(config), recovery);
