@@ -184,12 +184,11 @@ void replica::persisted(raft::persist_ticket ticket, errc code, const std::strin
     room_bytes_ = room_bytes;
     no_room_ = detail;
     retry_persist_ns_ = now_.monotonic_ns + k_retry_write_ns;
-    out_.disk_full = true;
+    tell_disk_full(true);
     return;
   }
   if (code != errc::none) return fence(detail);
   room_bytes_ = room_bytes;
-  if (!writing_->entries.empty()) out_.disk_full = false;
   writing_.reset();
   core_.step(raft::persist_done{ticket});
 }

@@ -276,6 +276,7 @@ private:
   void propose_waiting();
   [[nodiscard]] std::vector<waiting_item> next_group();
   void ask_for_room();
+  void tell_disk_full(bool full);
   void hand_over();
   void propose(std::vector<waiting_item> group);
   [[nodiscard]] bool propose_frame(const storage::frame_input& frame);
@@ -330,6 +331,7 @@ private:
   bool reserving_for_appends_ = false;  // those that do not fit are refused if it fails
   std::uint64_t room_pause_ticks_ = 0;  // before more is reserved ahead of need
   std::string no_room_;                 // why there is no more, if so
+  bool disk_full_ = false;              // as told last
   std::uint64_t next_hand_over_ns_ = 0;
   std::string fence_reason_;
   std::string close_reason_;

@@ -9,6 +9,9 @@
 namespace cairn::actors {
 namespace {
 
+/// Room is asked for in no smaller pieces, so that a full disk keeps a little for what a node needs
+/// besides its log.
+constexpr std::uint64_t k_room_least_bytes = k_mib_bytes;
 /// After a reservation ahead of need has failed.
 constexpr std::uint64_t k_room_pause_ticks = 20;
 /// Between two attempts to hand the lead over because the disk is full: every disk may be.
@@ -85,19 +88,27 @@ void replica::ask_for_room() {
       wanted_bytes += storage::frame_stride_bytes(item.item.payload.size());
   }
   reserving_for_appends_ = wanted_bytes > room_bytes_;
-  if (!reserving_for_appends_) {
-    if (room_bytes_ >= config_.room_wanted_bytes / 4 || room_pause_ticks_ > 0) return;
+  if (reserving_for_appends_) {
+    wanted_bytes = std::max(wanted_bytes, std::min(k_room_least_bytes, config_.room_wanted_bytes));
+  } else {
+    const bool enough = room_bytes_ >= config_.room_wanted_bytes / 4 && !disk_full_;
+    if (enough || room_pause_ticks_ > 0) return;
     wanted_bytes = config_.room_wanted_bytes;
   }
   reserving_ = true;
   out_.reserve_bytes = wanted_bytes;
 }
 
+void replica::tell_disk_full(bool full) {
+  disk_full_ = full;
+  out_.disk_full = full;
+}
+
 void replica::room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes) {
   reserving_ = false;
   room_bytes_ = room_bytes;
   if (code == errc::none) {
-    if (reserving_for_appends_) out_.disk_full = false;
+    tell_disk_full(false);
     return;
   }
   no_room_ = detail;
@@ -105,7 +116,7 @@ void replica::room_reserved(errc code, const std::string& detail, std::uint64_t 
   if (!reserving_for_appends_) return;
   // Whatever else storage says, no client could have known better.
   const errc reason = code == errc::disk_full ? code : errc::internal;
-  if (reason == errc::disk_full) out_.disk_full = true;
+  if (reason == errc::disk_full) tell_disk_full(true);
   std::uint64_t used_bytes = 0;
   for (waiting_item& item : std::exchange(waiting_, {})) {
     const std::uint64_t bytes = storage::frame_stride_bytes(item.item.payload.size());
