@@ -69,8 +69,10 @@ class Refusals(Case):
         for arguments in (("--no-such-flag",), ("--segment-byte", "65536"), ("stray",)):
             with self.subTest(arguments=arguments):
                 self.assert_refused(2, arguments[0], *arguments)
-        with self.subTest("--join is not there yet"):
-            self.assert_refused(2, "--join", "--join", "127.0.0.1:7080")
+        for arguments in (("--join", "nobody"), ("--join", "127.0.0.1:0"), ("--bootstrap", "--join", "127.0.0.1:7080"),
+                          ("--advertise-host", "a.name"), ("--election-ms", "1"), ("--zone", "a b")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(2, arguments[0], *arguments)
         self.assertFalse((self.dir / "data" / "ports.json").exists())
 
     def test_bad_variables_and_files(self):
