@@ -230,16 +230,22 @@ private:
   status check_names(const std::vector<record_offset>& bases) const;
   status load_segments(const std::vector<record_offset>& bases, recovery_report& report);
   [[nodiscard]] status check_frames(std::span<const frame_input> frames) const;
-  [[nodiscard]] std::vector<run> plan(std::span<const frame_input> frames) const;
+  [[nodiscard]] std::vector<run> plan(std::span<const frame_input> frames,
+                                      std::uint64_t active_limit_bytes) const;
+  /// Reserves and prepares what `runs` need; nothing of it remains after a failure but reserved
+  /// space.
+  [[nodiscard]] status find_room(std::span<const run> runs, std::span<const frame_input> frames,
+                                 std::vector<prepared_segment>& prepared);
   [[nodiscard]] bool fits(const cursor& at, const frame_input& frame) const;
   [[nodiscard]] result<prepared_segment> prepare_segment(const run& first_run,
                                                          const frame_input& first_frame);
   void discard(prepared_segment prepared);
+  void discard(std::vector<prepared_segment>& prepared);
   status activate(prepared_segment prepared);
   status reserve_active(std::uint64_t end_bytes);
   /// True if the active segment never held an entry: another may take its place under its name.
   [[nodiscard]] bool may_replace_active() const;
-  [[nodiscard]] bool has_room_for(std::uint64_t bytes) const;
+  [[nodiscard]] bool has_entries_for(std::uint64_t bytes) const;
   status begin_segment(std::uint64_t bytes);
   status write_run(const run& part, std::span<const frame_input> frames);
   /// How many sealed segments, from the front, lie wholly below `offset`.

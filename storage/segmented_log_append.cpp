@@ -107,7 +107,8 @@ bool segmented_log::fits(const cursor& at, const frame_input& frame) const {
          static_cast<std::uint64_t>(frame.timestamp_ms - at.base_time_ms) <= k_max;
 }
 
-std::vector<segmented_log::run> segmented_log::plan(std::span<const frame_input> frames) const {
+std::vector<segmented_log::run> segmented_log::plan(std::span<const frame_input> frames,
+                                                    std::uint64_t active_limit_bytes) const {
   std::vector<run> runs;
   cursor at;
   bool open = active_ != nullptr && !roll_before_next_;
@@ -118,7 +119,7 @@ std::vector<segmented_log::run> segmented_log::plan(std::span<const frame_input>
           active_->extent.end_bytes,
           active_->extent.frames,
           mapped ? active_->handles->writable_entries().size() : 0,
-          std::max(config_.segment_bytes, room_end_),
+          active_limit_bytes,
           next_offset_};
     runs.push_back({0, 0, false, next_offset_, at.position});
   }
@@ -154,10 +155,37 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
     // The disk was full when the log was opened; perhaps there is room for the index now.
     if (auto s = reopen_for_writing(active_); !s) return fence(s).error();
   }
-  const auto runs = plan(frames);
-
   // All room is found before the first byte is written, so that a full disk refuses the whole call.
+  auto runs = plan(frames, config_.segment_bytes);
   std::vector<prepared_segment> prepared;
+  auto room = find_room(runs, frames, prepared);
+  if (room.code() == errc::disk_full && room_end_ > config_.segment_bytes) {
+    // Then rather a segment that grows beyond its size than to break what reserve() has promised.
+    runs = plan(frames, room_end_);
+    room = find_room(runs, frames, prepared);
+  }
+  // Before the entries themselves, so that whoever opens the log finds each of them listed.
+  if (room) room = note_configs(frames);
+  if (!room) {
+    discard(prepared);
+    return room.code() == errc::io_error ? fence(room).error() : room.error();
+  }
+
+  std::size_t next_prepared = 0;
+  for (const auto& part : runs) {
+    if (part.new_segment) {
+      if (auto s = sync(); !s) return s.error();
+      if (auto s = activate(std::move(prepared[next_prepared++])); !s) return fence(s).error();
+    }
+    if (auto s = write_run(part, frames.subspan(part.first, part.count)); !s) {
+      return fence(s).error();
+    }
+  }
+  return base;
+}
+
+status segmented_log::find_room(std::span<const run> runs, std::span<const frame_input> frames,
+                                std::vector<prepared_segment>& prepared) {
   status room;
   std::optional<record_offset> base_before;
   if (active_) base_before = active_->header.base_offset;
@@ -179,25 +207,8 @@ result<record_offset> segmented_log::append(std::span<const frame_input> frames)
     if (!room) break;
     if (part.new_segment) base_before = part.base_offset;
   }
-  // Before the entries themselves, so that whoever opens the log finds each of them listed.
-  if (room) room = note_configs(frames);
-  if (!room) {
-    for (auto& unused : prepared)
-      discard(std::move(unused));
-    return room.code() == errc::io_error ? fence(room).error() : room.error();
-  }
-
-  std::size_t next_prepared = 0;
-  for (const auto& part : runs) {
-    if (part.new_segment) {
-      if (auto s = sync(); !s) return s.error();
-      if (auto s = activate(std::move(prepared[next_prepared++])); !s) return fence(s).error();
-    }
-    if (auto s = write_run(part, frames.subspan(part.first, part.count)); !s) {
-      return fence(s).error();
-    }
-  }
-  return base;
+  if (!room) discard(prepared);
+  return room;
 }
 
 bool segmented_log::may_replace_active() const {
@@ -324,6 +335,12 @@ result<segmented_log::prepared_segment> segmented_log::prepare_segment(
                                                    out.made->index_path, index_bytes())});
   }
   return out;
+}
+
+void segmented_log::discard(std::vector<prepared_segment>& prepared) {
+  for (auto& unused : prepared)
+    discard(std::move(unused));
+  prepared.clear();
 }
 
 void segmented_log::discard(prepared_segment prepared) {

@@ -14,12 +14,10 @@ constexpr std::uint64_t k_bytes_per_entry_expected = 1024;
 
 }  // namespace
 
-bool segmented_log::has_room_for(std::uint64_t bytes) const {
-  if (!active_ || roll_before_next_) return false;
+bool segmented_log::has_entries_for(std::uint64_t bytes) const {
   const std::uint64_t capacity = active_->handles->writable_entries().size();
   const std::uint64_t wanted = bytes / k_bytes_per_entry_expected + 1;
-  return capacity - active_->extent.frames >= std::min(wanted, capacity / 2) &&
-         active_->extent.end_bytes + bytes <= std::max(config_.segment_bytes, room_end_);
+  return capacity - active_->extent.frames >= std::min(wanted, capacity / 2);
 }
 
 std::uint64_t segmented_log::room_bytes() const {
@@ -49,9 +47,14 @@ status segmented_log::reserve(std::uint64_t bytes) {
                                                 active_->index_path, index_bytes())};
     }
   }
+  if (!active_) return begin_segment(bytes);
   // A segment without records cannot be followed by another: both would have the same name.
-  const bool may_roll = !active_ || active_->extent.next_offset > active_->header.base_offset;
-  if (!has_room_for(bytes) && may_roll) return begin_segment(bytes);
+  const bool may_roll = active_->extent.next_offset > active_->header.base_offset;
+  const bool fits_here = active_->extent.end_bytes + bytes <= config_.segment_bytes;
+  const bool fits_next = k_store_header_bytes + bytes <= config_.segment_bytes;
+  const bool roll = roll_before_next_ || !has_entries_for(bytes) || (!fits_here && fits_next);
+  if (may_roll && roll) return begin_segment(bytes);
+  // More than a segment takes: it is written beyond its end only if the disk is full by then.
   const std::uint64_t end = active_->extent.end_bytes + bytes;
   if (end > k_segment_bytes_max) {
     return error{errc::too_large,

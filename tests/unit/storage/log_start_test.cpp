@@ -456,6 +456,21 @@ TEST_CASE("reserve: what was promised is kept on a full disk, and more is refuse
   }
 }
 
+TEST_CASE("reserve: segments keep their size while the disk has room, whatever was reserved") {
+  sim_env env(1);
+  auto log = open_log(env);
+  for (int i = 0; i < 40; ++i) {
+    if (log->room_bytes() < 20'000) must(log->reserve(100'000));
+    auto frame = next_frame(*log, 1, std::string(900, 'x'));
+    frame.timestamp_ms = env.now_ms();
+    REQUIRE(log->append({&frame, 1}).ok());
+    must(log->sync());
+  }
+  CHECK(log->segments().size() >= 10);
+  for (const auto& part : log->segments())
+    CHECK(part.size_bytes <= small_config().segment_bytes);
+}
+
 TEST_CASE("reserve: a segment begun early takes frames of a leader whose clock is behind") {
   sim_env env(1);
   auto log = open_log(env);
