@@ -70,7 +70,7 @@ public:
 
 /// Starts a hub with three threads of ours (dialling, two planes) and CAF's own. invalid_argument:
 /// listen_host is no address, an id is empty or too long; unavailable: the system refuses to listen
-/// there.
+/// there. The process has to ignore SIGPIPE: CAF writes to pipes of its own while it ends.
 [[nodiscard]] result<std::unique_ptr<node_peer_hub>> make_peer_hub(peer_hub_config config);
 
 }  // namespace cairn::apps

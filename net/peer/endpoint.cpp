@@ -162,10 +162,10 @@ void peer_endpoint::impl::hand_over(const peer_hello& hello, bool dialled,
 
 void peer_endpoint::impl::refused(peer_refusal why, bool inbound, const std::string& line) {
   if (why == peer_refusal::none) return;
+  // Two of them belong to how nodes find each other and are nobody's fault.
+  if (why != peer_refusal::crossed && why != peer_refusal::already_linked)
+    log_.add(why, inbound, clock::now(), line);
   if (config_.on_refused) config_.on_refused(why, inbound);
-  // These two belong to how nodes find each other and are nobody's fault.
-  if (why == peer_refusal::crossed || why == peer_refusal::already_linked) return;
-  log_.add(why, inbound, clock::now(), line);
 }
 
 std::chrono::milliseconds peer_endpoint::impl::jittered(std::chrono::milliseconds span) {

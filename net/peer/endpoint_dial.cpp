@@ -90,7 +90,7 @@ void peer_endpoint::impl::dial(const std::string& key) {
   a->deadline.expires_after(config_.limits.dial);
   a->deadline.async_wait([this, key, a](const boost::system::error_code& ec) {
     if (ec || a->over) return;
-    fail(key, a, peer_refusal::too_slow, false,
+    fail(key, a, peer_refusal::unreachable, false,
          fmt::format("cannot reach {}: no connection within {} ms", key,
                      config_.limits.dial.count()));
   });
@@ -99,7 +99,7 @@ void peer_endpoint::impl::dial(const std::string& key) {
       [this, key, a](const boost::system::error_code& ec, const tcp::resolver::results_type& all) {
         if (a->over) return;
         if (ec) {
-          return fail(key, a, peer_refusal::too_slow, false,
+          return fail(key, a, peer_refusal::unreachable, false,
                       fmt::format("cannot find {}: {}", key, ec.message()));
         }
         resolved(key, a, all);
@@ -113,7 +113,7 @@ void peer_endpoint::impl::resolved(const std::string& key, const attempt_ptr& a,
       [this, key, a](const boost::system::error_code& ec, const tcp::endpoint& where) {
         if (a->over) return;
         if (ec) {
-          return fail(key, a, peer_refusal::too_slow, false,
+          return fail(key, a, peer_refusal::unreachable, false,
                       fmt::format("cannot reach {}: {}", key, ec.message()));
         }
         a->where = where;
@@ -145,7 +145,7 @@ void peer_endpoint::impl::connected(const std::string& key, const attempt_ptr& a
           [this, key, a, lane](bool ok) {
             if (a->over) return;
             if (!ok) {
-              return fail(key, a, peer_refusal::too_slow, false,
+              return fail(key, a, peer_refusal::unreachable, false,
                           fmt::format("{} closed the connection", key));
             }
             a->lanes.at(lane)->receive([this, key, a, lane](result<peer_frame> frame) {
@@ -160,12 +160,13 @@ void peer_endpoint::impl::dial_next_lane(const std::string& key, const attempt_p
   a->deadline.expires_after(config_.limits.dial);
   a->deadline.async_wait([this, key, a](const boost::system::error_code& ec) {
     if (ec || a->over) return;
-    fail(key, a, peer_refusal::too_slow, false, fmt::format("cannot reach {} a second time", key));
+    fail(key, a, peer_refusal::unreachable, false,
+         fmt::format("cannot reach {} a second time", key));
   });
   a->socket.async_connect(a->where, [this, key, a, lane](const boost::system::error_code& ec) {
     if (a->over) return;
     if (ec) {
-      return fail(key, a, peer_refusal::too_slow, false,
+      return fail(key, a, peer_refusal::unreachable, false,
                   fmt::format("cannot reach {} a second time: {}", key, ec.message()));
     }
     connected(key, a, lane);
@@ -176,7 +177,7 @@ void peer_endpoint::impl::on_answer(const std::string& key, const attempt_ptr& a
                                     result<peer_frame> frame) {
   if (!frame) {
     const bool foreign = frame.code() == errc::invalid_argument;
-    return fail(key, a, foreign ? peer_refusal::not_a_peer : peer_refusal::too_slow, false,
+    return fail(key, a, foreign ? peer_refusal::not_a_peer : peer_refusal::unreachable, false,
                 fmt::format("no link to {}: {}", key, frame.error().detail));
   }
   if (frame->header.type == peer_frame_type::refusal) {

@@ -117,6 +117,8 @@ std::string_view to_string(peer_refusal why) {
       return "policy";
     case peer_refusal::too_slow:
       return "too-slow";
+    case peer_refusal::unreachable:
+      return "unreachable";
   }
   return "unknown";
 }

@@ -41,8 +41,9 @@ enum class peer_refusal : std::uint8_t {
   busy = 11,            ///< too many half-open connections
   policy = 12,          ///< the node's own rules; the reason says more
   too_slow = 13,        ///< the hello did not come in time; not answered
+  unreachable = 14,     ///< nobody answers, or what answers closes
 };
-inline constexpr std::size_t k_peer_refusals = 14;
+inline constexpr std::size_t k_peer_refusals = 15;
 
 /// "wrong-cluster" and so on, for metrics.
 [[nodiscard]] std::string_view to_string(peer_refusal why);

@@ -9,6 +9,7 @@
 #include <caf/all.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <functional>
 #include <map>
@@ -82,6 +83,7 @@ public:
       return line.find(part) != std::string::npos;
     });
   }
+  [[nodiscard]] std::size_t change_count() const { return links_.size(); }
   [[nodiscard]] std::vector<peer_envelope> take() {
     const std::lock_guard lock(mutex_);
     return std::exchange(envelopes_, {});
@@ -139,6 +141,9 @@ struct hub_node {
 
 class hub_world {
 public:
+  /// As a node does: a write to a pipe that CAF is just closing must not end the process.
+  hub_world() { std::signal(SIGPIPE, SIG_IGN); }
+
   static apps::peer_hub_config settings(const std::string& node,
                                         const std::string& cluster = "c1") {
     apps::peer_hub_config config;
