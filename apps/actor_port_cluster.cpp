@@ -33,9 +33,10 @@ std::vector<net::replica_info> replicas_of(const actors::raft_report& group,
     }
     for (const auto& peer : group.peers) {
       if (peer.node != number) continue;
+      one.healthy = linked && peer.active;
+      if (peer.match.value() == 0) continue;  // not heard of since this node leads
       one.match_offset = std::min(peer.match_offset, group.next_offset);
       one.lag = group.next_offset.since(*one.match_offset);
-      one.healthy = linked && peer.active;
     }
   };
   for (const auto& member : cluster.members)

@@ -385,6 +385,8 @@ cluster_report cluster_state::report() const {
   out.term = lead_.term;
   auto members = current_members(*members_, context_);
   if (members.empty()) members.push_back(config_.self);
+  std::sort(members.begin(), members.end(),
+            [](const auto& a, const auto& b) { return a.node_id < b.node_id; });
   for (const auto& member : members) {
     const raft::node_id number(member.number);
     out.members.push_back(

@@ -37,7 +37,8 @@ struct join_actor_config {
   /// Called with what is waited for, in one sentence, whenever that changes.
   std::function<void(const std::string&)> on_progress;
   std::chrono::milliseconds tick{100};
-  std::chrono::milliseconds answer_timeout{5'000};
+  /// Short: a node that has just started drops what comes before it is ready for it.
+  std::chrono::milliseconds answer_timeout{1'500};
   /// Between two rounds through all that are linked.
   std::chrono::milliseconds pause{1'000};
 };

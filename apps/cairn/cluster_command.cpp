@@ -93,6 +93,30 @@ void print_members(const json::object& cluster,
   }
 }
 
+/// The log as its leader describes it, who alone knows how far the others are; else as the node
+/// does that was asked; else nothing.
+std::string log_as_leader_tells(net::log_client& client, const json::object& cluster,
+                                const global_options& global) {
+  const auto log = client.get("/v1/logs/default");
+  if (!log) return {};
+  json::error_code failure;
+  const auto parsed = json::parse(*log, failure);
+  if (failure || !parsed.is_object()) return {};
+  const auto leader = text(parsed.as_object(), "leader");
+  if (leader == text(cluster, "node")) return *log;
+  for (const auto& member : array(cluster, "members")) {
+    if (!member.is_object() || text(member.as_object(), "id") != leader) continue;
+    auto options = global;
+    options.servers = text(member.as_object(), "http");
+    options.timeout_s = std::min(options.timeout_s, 2.0);
+    client.http().close();
+    const auto other = make_client(options);
+    if (!other) break;
+    if (const auto told = (*other)->get("/v1/logs/default")) return *told;
+  }
+  return *log;
+}
+
 /// Asks again as long as --retry allows. `ask` gives a result<std::string>.
 template <class Ask>
 std::optional<std::string> ask_patiently(net::log_client& client, const global_options& global,
@@ -123,9 +147,7 @@ int run_members(const cluster_options& options, const global_options& global) {
   }
   const auto cluster = parse(*answer);
   if (!cluster) return exit_failed;
-  // Without a leader the log still has members to show.
-  const auto log = (*client)->get("/v1/logs/default");
-  print_members(*cluster, replicas_of(log ? *log : std::string()));
+  print_members(*cluster, replicas_of(log_as_leader_tells(**client, *cluster, global)));
   return exit_ok;
 }
 
