@@ -10,6 +10,9 @@ namespace cairn::net {
 
 namespace {
 
+/// How long the end of a node waits for a name server.
+constexpr std::chrono::milliseconds k_lookup_patience{500};
+
 std::uint64_t random_number() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -69,6 +72,9 @@ status peer_endpoint::impl::open() {
   if (config_.self.address.empty()) {
     config_.self.address = name_of(tcp::endpoint(address, port_));
   }
+  // Whoever sets the host of what is told need not know the port.
+  auto& told = config_.self.address;
+  if (told.ends_with(":0")) told.replace(told.size() - 1, 1, std::to_string(port_));
   accept_next();
   return {};
 }
@@ -94,6 +100,13 @@ void peer_endpoint::impl::stop() {
   sessions_.clear();
   stay_.reset();
   io_.stop();
+}
+
+void peer_endpoint::impl::finish_lookups(std::chrono::milliseconds most) {
+  io_.restart();
+  const auto end = clock::now() + most;
+  while (lookups_ > 0 && clock::now() < end)
+    io_.run_one_for(std::chrono::milliseconds(10));
 }
 
 template <class F>
@@ -200,10 +213,6 @@ void peer_endpoint::run() {
   impl_->thread = std::thread([this] { impl_->run(); });
 }
 
-peer_endpoint::~peer_endpoint() {
-  stop();
-}
-
 std::uint16_t peer_endpoint::port() const {
   return impl_->port();
 }
@@ -228,6 +237,14 @@ void peer_endpoint::stop() {
   if (!impl_->thread.joinable()) return;
   impl_->post([this] { impl_->stop(); });
   impl_->thread.join();
+  impl_->finish_lookups(k_lookup_patience);
+}
+
+peer_endpoint::~peer_endpoint() {
+  stop();
+  // A name lookup cannot be cancelled and may take longer than a node has to end, but whoever
+  // destroys the loop waits for it. So the loop, which does nothing any more, is left behind.
+  if (impl_->looking_up()) (void)impl_.release();
 }
 
 }  // namespace cairn::net

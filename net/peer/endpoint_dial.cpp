@@ -94,9 +94,11 @@ void peer_endpoint::impl::dial(const std::string& key) {
          fmt::format("cannot reach {}: no connection within {} ms", key,
                      config_.limits.dial.count()));
   });
+  ++lookups_;
   resolver_.async_resolve(
       host, service,
       [this, key, a](const boost::system::error_code& ec, const tcp::resolver::results_type& all) {
+        --lookups_;
         if (a->over) return;
         if (ec) {
           return fail(key, a, peer_refusal::unreachable, false,

@@ -42,6 +42,9 @@ public:
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const std::string& address() const { return config_.self.address; }
+  /// After run() has returned: waits for name lookups that are under way, and says whether one is.
+  void finish_lookups(std::chrono::milliseconds most);
+  [[nodiscard]] bool looking_up() const { return lookups_ > 0; }
 
   void connect(const std::string& node, const std::string& address);
   void forget(const std::string& name);
@@ -150,6 +153,7 @@ private:
   std::list<connection_ptr> half_open_;  // oldest first
   std::map<session_key, begun_session> sessions_;
   std::map<std::string, std::unique_ptr<target>> targets_;  // by node, or by address without one
+  std::size_t lookups_ = 0;                                 // under way, cancelled or not
   bool stopped_ = false;
 };
 

@@ -103,6 +103,16 @@ TEST_CASE("endpoint: a link needs both lanes of one session") {
   }
 }
 
+TEST_CASE("endpoint: a host that is told without a port gets the one that was found") {
+  peer_endpoint_config config;
+  config.listen_host = "127.0.0.1";
+  config.self.node_id = "n1";
+  config.self.address = "node.example:0";
+  auto opened = peer_endpoint::open(std::move(config));
+  REQUIRE(opened.ok());
+  CHECK((*opened)->address() == "node.example:" + std::to_string((*opened)->port()));
+}
+
 TEST_CASE("endpoint: a lane without its session, twice, or of another process is refused") {
   endpoint_world world;
   auto hello = right_hello("n2", "c1");
