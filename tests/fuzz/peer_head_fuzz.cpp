@@ -4,6 +4,7 @@
 // Input: one byte that picks the decoder, two bytes with the length of the head, head, body.
 #include "actors/wire/append_codec.hpp"
 #include "actors/wire/raft_codec.hpp"
+#include "actors/wire/swim_codec.hpp"
 #include "storage/base/check.hpp"
 
 #include <algorithm>
@@ -48,6 +49,15 @@ void outcomes(const shared_bytes& head, const shared_bytes& body) {
   }
 }
 
+void swim_message(const shared_bytes& head, const shared_bytes& body) {
+  const auto first = wire::decode_swim(head, body);
+  if (!first) return;
+  const auto parts = wire::encode_swim(*first);
+  const auto again = wire::decode_swim(parts.head, parts.body);
+  CAIRN_CHECK(again.ok(), "our own message refused: {}", again.error().detail);
+  CAIRN_CHECK(same(wire::encode_swim(*again), parts), "changed on the way");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -61,15 +71,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Copies of their own, so that a sanitizer sees a read beyond either.
   const auto head = shared_bytes::copy_of(input.span().subspan(k_prefix_bytes, head_size));
   const auto body = shared_bytes::copy_of(input.span().subspan(k_prefix_bytes + head_size));
-  switch (data[0] % 3) {
+  switch (data[0] % 4) {
     case 0:
       raft_batch(head, body);
       break;
     case 1:
       appends(head, body);
       break;
-    default:
+    case 2:
       outcomes(head, body);
+      break;
+    default:
+      swim_message(head, body);
   }
   return 0;
 }

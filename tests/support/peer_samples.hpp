@@ -3,6 +3,7 @@
 
 #include "actors/wire/append_codec.hpp"
 #include "actors/wire/raft_codec.hpp"
+#include "actors/wire/swim_codec.hpp"
 #include "tests/support/sim_random.hpp"
 
 #include <string>
@@ -66,7 +67,39 @@ public:
     return all;
   }
 
+  [[nodiscard]] swim::message swim_message() {
+    swim::message m{swim_body(), {}};
+    m.claims.resize(random_.below(6));
+    for (auto& c : m.claims) {
+      c.node = name();
+      c.state = static_cast<swim::member_state>(1 + random_.below(4));
+      c.incarnation = number();
+      if (flip()) c.by = name();
+      if (c.state != swim::member_state::alive && flip()) continue;
+      c.info = std::make_shared<const swim::member_info>(swim::member_info{
+          c.node, number(), name() + ":7080", name(), flip() ? "" : name(), "0.1.0", name()});
+    }
+    return m;
+  }
+
 private:
+  std::string name() { return "n" + std::to_string(random_.below(1000)); }
+  swim::message_body swim_body() {
+    switch (random_.below(6)) {
+      case 0:
+        return swim::ping{random_.next()};
+      case 1:
+        return swim::ping_request{random_.next(), name()};
+      case 2:
+        return swim::ack{random_.next()};
+      case 3:
+        return swim::nack{random_.next()};
+      case 4:
+        return swim::sync{flip()};
+      default:
+        return swim::gossip{};
+    }
+  }
   bool flip() { return random_.below(2) == 0; }
   // Small ones and ones near the limit of 2^62, as ten entries and a hundred offsets fit above.
   std::uint64_t number() {

@@ -3,6 +3,7 @@
 
 #include "actors/wire/append_codec.hpp"
 #include "actors/wire/raft_codec.hpp"
+#include "actors/wire/swim_codec.hpp"
 
 #include <fmt/format.h>
 #include <string>
@@ -83,6 +84,30 @@ inline std::string shown(const wire::forwarded_outcomes& all) {
                   all.outcomes.range.next.value(), all.leader.value());
   for (const auto& item : all.outcomes.items)
     text += shown(item);
+  return text;
+}
+
+struct swim_body_shown {
+  std::string operator()(const swim::ping& b) const { return fmt::format("{}", b.sequence); }
+  std::string operator()(const swim::ping_request& b) const {
+    return fmt::format("{} {}", b.sequence, b.target);
+  }
+  std::string operator()(const swim::ack& b) const { return fmt::format("{}", b.sequence); }
+  std::string operator()(const swim::nack& b) const { return fmt::format("{}", b.sequence); }
+  std::string operator()(const swim::sync& b) const { return fmt::format("{}", b.want_answer); }
+  std::string operator()(const swim::gossip&) const { return {}; }
+};
+
+inline std::string shown(const swim::message& m) {
+  auto text = fmt::format("{} {}:", swim::name_of(m.body), std::visit(swim_body_shown{}, m.body));
+  for (const auto& c : m.claims) {
+    text += fmt::format(" [{} {} {} by '{}'", c.node, to_string(c.state), c.incarnation, c.by);
+    if (c.info) {
+      text += fmt::format(" {} {} {} {} {} {}", c.info->number, c.info->peer, c.info->http,
+                          c.info->grpc, c.info->version, c.info->zone);
+    }
+    text += ']';
+  }
   return text;
 }
 
