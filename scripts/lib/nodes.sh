@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# The nodes of scripts/up: one directory each, with a log and a process id. Needs common.sh, and from the sourcing script:
-# data_dir, nodes, program, http_first, grpc_first, peer_first.
+# The nodes of scripts/up: one directory each, with a log and a process id. Needs common.sh, and from the sourcing
+# script: data_dir, nodes, program, http_first, grpc_first, peer_first.
 
 readonly host=127.0.0.1
 readonly ready_timeout_s=60 down_timeout_s=15

@@ -22,6 +22,11 @@ readonly packages_dev=(
 readonly packages_bench=(
   python3-matplotlib
 )
+# For scripts/test --compose where no container engine is there yet.
+readonly packages_compose=(
+  # tidy-ok: the name of a package of Debian
+  docker.io iptables iproute2 mmdebstrap debian-archive-keyring
+)
 
 packages_of() { # GROUP...: one package a line
   local group
@@ -31,6 +36,7 @@ packages_of() { # GROUP...: one package a line
       test) printf '%s\n' "${packages_test[@]}" ;;
       dev) printf '%s\n' "${packages_dev[@]}" ;;
       bench) printf '%s\n' "${packages_bench[@]}" ;;
+      compose) printf '%s\n' "${packages_compose[@]}" ;;
       *) die "no such group of packages: $group" ;;
     esac
   done

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/up as a stranger uses it: start, look, kill one, start again, end; with the built programs and ports of its own."""
+"""scripts/up as a stranger uses it: start, look, kill one, start again, end; on ports of its own."""
 
 import os
 import re
