@@ -175,6 +175,14 @@ class Cluster:
                     allocated += path.stat().st_blocks * 512
         return used, max(0, allocated - used)
 
+    def memory_mb(self, index):
+        """Of one node, without pages of files. 0 when it has gone."""
+        try:
+            lines = Path(f"/proc/{self.pids()[index]}/status").read_text().splitlines()
+        except FileNotFoundError:
+            return 0.0
+        return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) * 1024 / 1e6
+
     def resident_mb(self):
         """Of the largest node."""
         sizes = []
