@@ -18,12 +18,6 @@ log_state::log_state(caf::event_based_actor* self, std::unique_ptr<log_store> st
       config_(std::move(config)),
       journal_(store_->env(), "log", store_->config().name, config_.parent) {}
 
-log_state::log_state(caf::event_based_actor* self, std::unique_ptr<log_writer> writer,
-                     log_actor_config config)
-    : log_state(self, std::unique_ptr<log_store>(std::move(writer)), std::move(config)) {
-  writer_ = static_cast<log_writer*>(store_.get());
-}
-
 caf::behavior log_state::make_behavior() {
   self_->set_down_handler([this](const caf::down_msg& down) { segment_down(down); });
   self_->set_exit_handler([this](const caf::exit_msg& end) {
@@ -37,7 +31,14 @@ caf::behavior log_state::make_behavior() {
   refresh_segments();
   self_->send(config_.maintenance, watch_log{caf::actor{self_}});
   start_chores();
-  const caf::message_handler both{
+  return {
+      [this](const persist& request) { write(request); },
+      [this](const reserve_room& request) { reserve(request); },
+      [this](load_entries& wanted) { return load(wanted); },
+      [this](const attach_raft& attached) {
+        journal_.count();
+        raft_ = attached.raft;
+      },
       [this](chores_done) {
         journal_.count();
         chores_running_ = false;
@@ -61,22 +62,9 @@ caf::behavior log_state::make_behavior() {
         return journal_.report(self_->id(), self_->mailbox().size(), state_line());
       },
   };
-  return both.or_else(writer_ != nullptr ? append_handlers() : storage_handlers());
 }
 
 // --- for the RaftActor ---------------------------------------------------------------------------
-
-caf::message_handler log_state::storage_handlers() {
-  return {
-      [this](const persist& request) { write(request); },
-      [this](const reserve_room& request) { reserve(request); },
-      [this](load_entries& wanted) { return load(wanted); },
-      [this](const attach_raft& attached) {
-        journal_.count();
-        raft_ = attached.raft;
-      },
-  };
-}
 
 void log_state::write(const persist& request) {
   journal_.count();
@@ -137,101 +125,10 @@ caf::result<caf::message> log_state::load(load_entries& wanted) {
       load_answer(request, store_->load(request.first, request.last, request.bytes_max)));
 }
 
-// --- appends, without a group
-// ---------------------------------------------------------------------
-
-caf::message_handler log_state::append_handlers() {
-  return {
-      [this](append_batch& batch) { take(batch); },
-      [this](flush_group) { commit_group(); },
-      [this](const await_commit& request) { await(request); },
-  };
-}
-
-void log_state::take(append_batch& batch) {
-  journal_.count();
-  waiting_.push_back(std::move(batch));
-  if (!flush_queued_) {
-    flush_queued_ = true;
-    self_->send(self_, flush_group{});
-  }
-}
-
-void log_state::commit_group() {
-  flush_queued_ = false;
-  if (waiting_.empty()) return;
-  auto batches = std::exchange(waiting_, {});
-  append_plan plan(batches, writer_->next_position());
-  if (closed_) {
-    plan.fail(errc::unavailable, "the node is shutting down", writer_->range().next);
-  } else {
-    writer_->commit(plan);
-  }
-  ++groups_;
-  appends_ += plan.accepted();
-  answer(batches, plan);
-  wake_waiting();
-  // What follows is not on any client's way.
-  after_write();
-}
-
-void log_state::answer(std::vector<append_batch>& batches, append_plan& plan) {
-  // Few ports, each with several batches in a busy group: one message for each port.
-  std::vector<std::pair<caf::actor, append_outcomes>> answers;
-  const auto range = writer_->range();
-  std::size_t next = 0;
-  std::uint64_t bytes = 0;
-  for (auto& batch : batches) {
-    auto answer = std::find_if(answers.begin(), answers.end(),
-                               [&](const auto& known) { return known.first == batch.port; });
-    if (answer == answers.end()) {
-      append_outcomes empty{.items = {}, .durable_on = 1, .replicas = 1, .range = range};
-      answer = answers.insert(answers.end(), {batch.port, std::move(empty)});
-    }
-    for (const auto& item : batch.items) {
-      auto& outcome = plan.outcomes()[next++];
-      bytes += item.payload.size();
-      if (outcome.code != errc::none) writer_->observer().append_failed(outcome.code, 1);
-      answer->second.items.push_back(std::move(outcome));
-    }
-  }
-  writer_->gate().release_appends(next, bytes);
-  for (auto& answer : answers) {
-    const auto& port = answer.first;
-    // The answer carries the new end, so it wakes what waits in this port as well.
-    std::erase_if(awaiting_, [&](const await_commit& waiting) {
-      return waiting.port == port && waiting.beyond < range.next;
-    });
-    caf::anon_send(port, std::move(answer.second));
-  }
-}
-
-void log_state::wake_waiting() {
-  if (awaiting_.empty()) return;
-  const auto range = writer_->range();
-  std::erase_if(awaiting_, [&](const await_commit& waiting) {
-    if (waiting.beyond >= range.next) return false;
-    caf::anon_send(waiting.port, log_advanced{range});
-    return true;
-  });
-}
-
-void log_state::await(const await_commit& request) {
-  journal_.count();
-  const auto range = writer_->range();
-  std::erase_if(awaiting_, [&](const auto& waiting) { return waiting.port == request.port; });
-  if (request.beyond < range.next) {
-    caf::anon_send(request.port, log_advanced{range});
-  } else {
-    awaiting_.push_back(request);
-  }
-}
-
 log_closed log_state::close() {
   journal_.count();
   store_->gate().set_closing();
   if (closed_) return {};
-  commit_group();
   closed_ = true;
   const auto closed = store_->close();
   journal_.note(closed.ok() ? "closed" : "closed with an error: " + closed.error().detail);
@@ -355,23 +252,12 @@ log_report log_state::report() const {
 
 std::string log_state::state_line() const {
   const auto range = store_->range();
-  const auto* state = closed_              ? "closed"
-                      : store_->fenced()   ? "fenced"
-                      : writer_ != nullptr ? "leader"
-                                           : "open";
-  if (writer_ == nullptr) {
-    return fmt::format(
-        "{} in term {}, offsets [{}, {}) of {}, {} bytes in {} segments, {} writes, {} loads",
-        state, store_->term().value(), range.lowest.value(), range.next.value(),
-        store_->log().next_offset().value(), store_->log().size_bytes(), segments_.size(), writes_,
-        loads_);
-  }
+  const auto* state = closed_ ? "closed" : store_->fenced() ? "fenced" : "open";
   return fmt::format(
-      "{} in term {}, offsets [{}, {}), {} bytes in {} segments, {} appends in {} groups, {} "
-      "waiting",
-      state, store_->term().value(), range.lowest.value(), range.next.value(),
-      store_->log().size_bytes(), segments_.size(), appends_, groups_,
-      store_->gate().queued_appends());
+      "{} in term {}, offsets [{}, {}) of {}, {} bytes in {} segments, {} writes, {} loads", state,
+      store_->term().value(), range.lowest.value(), range.next.value(),
+      store_->log().next_offset().value(), store_->log().size_bytes(), segments_.size(), writes_,
+      loads_);
 }
 
 }  // namespace cairn::actors

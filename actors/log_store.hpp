@@ -47,7 +47,6 @@ public:
       storage::env& env, log_store_config config, std::shared_ptr<log_gate> gate,
       std::shared_ptr<log_observer> observer, storage::recovery_report& report);
 
-  virtual ~log_store() = default;
   log_store(const log_store&) = delete;
   log_store& operator=(const log_store&) = delete;
 
@@ -107,7 +106,7 @@ public:
   [[nodiscard]] log_observer& observer() { return *observer_; }
   [[nodiscard]] const std::shared_ptr<log_gate>& shared_gate() const { return gate_; }
 
-protected:
+private:
   log_store(storage::env& env, log_store_config config, std::shared_ptr<log_gate> gate,
             std::shared_ptr<log_observer> observer, storage::hard_state_file hard_state,
             std::unique_ptr<storage::segmented_log> log);
@@ -124,7 +123,6 @@ protected:
   std::shared_ptr<storage::log_reader> reader_;
   std::string fence_reason_;
 
-private:
   /// How far the batch has got that met a full disk.
   enum class step : std::uint8_t { state, install, truncate, append, sync };
 

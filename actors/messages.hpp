@@ -5,11 +5,12 @@
 // Handles are dynamically typed (caf::actor), because a gateway port is an actor_companion and has
 // no behaviour that a typed handle could check. Who takes what:
 //
-//   writer (LogActor; a RaftActor in front of it later)  append_batch, await_commit,
-//                               ask_log -> log_report, close_log -> log_closed, apply_retention
+//   writer (RaftActor)          append_batch, await_commit, ask_log -> log_report,
+//                               close_log -> log_closed
 //   port (apps/actor_port)      append_outcomes, log_advanced, wait_alarm
-//   LogActor (storage only)     persist -> persisted, reserve_room -> room_reserved,
-//                               load_entries -> loaded, attach_raft
+//   LogActor                    persist -> persisted, reserve_room -> room_reserved,
+//                               load_entries -> loaded, attach_raft, ask_log, close_log,
+//                               apply_retention
 //   RaftActor                   log_trimmed, and the answers above; read_barrier ->
 //                               barrier_passed, peer_envelope, link_changed, watch_raft,
 //                               change_members -> raft_request_done,
@@ -235,7 +236,7 @@ struct chores_done {
 /// Roll by age, trim by age and size, look at the disk.
 struct apply_retention {};
 
-/// Write what waits. The LogActor sends it to itself behind the appends that are in its mailbox.
+/// Carry out what waits. The RaftActor sends it to itself behind all that is in its mailbox.
 struct flush_group {};
 
 /// A RaftActor's own clock.

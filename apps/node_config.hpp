@@ -3,7 +3,7 @@
 // precedence. One table (node_options.cpp) makes all three.
 
 #include "actors/log_gate.hpp"
-#include "actors/log_writer.hpp"
+#include "actors/log_store.hpp"
 #include "net/limits.hpp"
 #include "storage/base/result.hpp"
 #include "storage/segmented_log.hpp"

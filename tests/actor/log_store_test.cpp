@@ -2,7 +2,6 @@
 // a batch is on disk in the order that Raft relies on, wherever the power goes.
 #include "actors/log_store.hpp"
 
-#include "actors/log_writer.hpp"
 #include "storage/slot_file.hpp"
 #include "tests/support/sim_env.hpp"
 
@@ -142,25 +141,25 @@ private:
   std::uint64_t last_ = 0;
 };
 
-/// What a node that ran alone has left: 3 groups of one record each.
+/// What a node that ran alone has left: 3 records, and a vote for itself by name.
 void write_alone(storage::env& env) {
-  storage::recovery_report report;
-  auto writer = log_writer::open(
-      env, {.directory = "/log", .node_id = "n1", .log = small_log(), .retention = {}},
-      std::make_shared<log_gate>(log_limits{}), std::make_shared<log_observer>(), report);
-  REQUIRE(writer.ok());
-  for (int i = 0; i < 3; ++i) {
-    append_batch batch;
-    auto& item = batch.items.emplace_back();
-    item.id = 1;
-    item.payload = bytes_of("old");
-    item.record_count = 1;
-    item.deadline_ns = ~std::uint64_t{0};
-    append_plan plan({batch}, (*writer)->next_position());
-    (*writer)->commit(plan);
-    REQUIRE(plan.outcomes()[0].code == errc::none);
+  {
+    storage::recovery_report report;
+    auto log = storage::segmented_log::open(env, "/log", small_log(), report);
+    REQUIRE(log.ok());
+    auto state = storage::hard_state_file::open(env, "/log/hard_state");
+    REQUIRE(state.ok());
+    must(state->save({.term = term_id(1), .voted_for = "n1"}));
+    for (int i = 0; i < 3; ++i) {
+      storage::frame_input frame;
+      frame.term = term_id(1);
+      frame.index = (*log)->next_index();
+      frame.record_count = 1;
+      frame.payload = {bytes_of("old")};
+      REQUIRE((*log)->append({&frame, 1}).ok());
+    }
+    must((*log)->sync());
   }
-  writer->reset();
   // Before there were groups there was no such file, and log.start was of version 1.
   must(env.remove("/log/log.configs"));
   must(env.sync_directory("/log"));
