@@ -336,6 +336,13 @@ std::vector<std::byte> sim_inode::durable_bytes() const {
   return bytes;
 }
 
+std::size_t sim_inode::read_durable(std::uint64_t position, mutable_byte_span to) const {
+  if (position >= durable_size_) return 0;
+  const auto count = std::min<std::uint64_t>(to.size(), durable_size_ - position);
+  durable_.read(position, to.first(count));
+  return count;
+}
+
 void sim_inode::tamper(std::uint64_t position, byte_span bytes) {
   fold_mapping();
   cached_.write(position, bytes);

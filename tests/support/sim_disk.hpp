@@ -96,6 +96,7 @@ public:
 
   /// What a power cut that keeps nothing would leave.
   [[nodiscard]] std::vector<std::byte> durable_bytes() const;
+  [[nodiscard]] std::size_t read_durable(std::uint64_t position, mutable_byte_span to) const;
   /// Changes both images behind the back of everybody: bit rot, or a file made by a test.
   void tamper(std::uint64_t position, byte_span bytes);
   void tamper_size(std::uint64_t size);

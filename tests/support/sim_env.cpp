@@ -305,16 +305,27 @@ bool sim_env::exists(const std::string& path) const {
 
 std::optional<std::vector<std::byte>> sim_env::durable_bytes(const std::string& path) const {
   const std::lock_guard guard(state_->mutex);
-  sim_node at{nullptr, state_->root};
-  for (const auto& name : sim_split_path(path)) {
-    if (!at.directory) return std::nullopt;
-    const auto& names = at.directory->durable();
-    const auto found = names.find(name);
-    if (found == names.end()) return std::nullopt;
-    at = sim_node(found->second);
-  }
-  if (!at.file) return std::nullopt;
-  return at.file->durable_bytes();
+  const auto node = state_->find_durable(path);
+  if (!node.file) return std::nullopt;
+  return node.file->durable_bytes();
+}
+
+std::optional<std::size_t> sim_env::read_durable(const std::string& path, std::uint64_t position,
+                                                 mutable_byte_span to) const {
+  const std::lock_guard guard(state_->mutex);
+  const auto node = state_->find_durable(path);
+  if (!node.file) return std::nullopt;
+  return node.file->read_durable(position, to);
+}
+
+std::vector<std::string> sim_env::durable_names(const std::string& path) const {
+  const std::lock_guard guard(state_->mutex);
+  std::vector<std::string> names;
+  const auto node = state_->find_durable(path);
+  if (!node.directory) return names;
+  for (const auto& [name, child] : node.directory->durable())
+    names.push_back(name);
+  return names;
 }
 
 std::vector<std::byte> sim_env::bytes(const std::string& path) const {
@@ -359,6 +370,12 @@ void sim_env::advance_ms(std::uint64_t milliseconds) {
   const std::lock_guard guard(state_->mutex);
   state_->now += static_cast<unix_ms>(milliseconds);
   state_->monotonic += milliseconds * 1'000'000;
+}
+
+void sim_env::set_monotonic_ns(std::uint64_t now) {
+  const std::lock_guard guard(state_->mutex);
+  CAIRN_CHECK(now >= state_->monotonic, "the monotonic clock goes back to {}", now);
+  state_->monotonic = now;
 }
 
 void sim_env::set_now_ms(unix_ms now) {

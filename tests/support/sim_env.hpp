@@ -122,6 +122,13 @@ public:
   [[nodiscard]] bool exists(const std::string& path) const;
   /// The bytes that a power cut now would surely leave. Nothing if the name would be gone.
   [[nodiscard]] std::optional<std::vector<std::byte>> durable_bytes(const std::string& path) const;
+  /// The durable bytes of [position, position + to.size()), as many as there are. Nothing if the
+  /// name would be gone.
+  [[nodiscard]] std::optional<std::size_t> read_durable(const std::string& path,
+                                                        std::uint64_t position,
+                                                        mutable_byte_span to) const;
+  /// Names that a power cut now would leave in a directory, sorted.
+  [[nodiscard]] std::vector<std::string> durable_names(const std::string& path) const;
   /// The bytes that a read shows.
   [[nodiscard]] std::vector<std::byte> bytes(const std::string& path) const;
   /// Names in a directory, sorted.
@@ -138,6 +145,8 @@ public:
   // ---- time
 
   void advance_ms(std::uint64_t milliseconds);
+  /// Sets the monotonic clock. @pre not before what it shows.
+  void set_monotonic_ns(std::uint64_t now);
   /// Sets the wall clock only; it may jump.
   void set_now_ms(unix_ms now);
 

@@ -141,6 +141,18 @@ sim_node sim_state::find(const std::string& path) const {
   return parent == nullptr ? sim_node{} : parent->find(sim_base_name(path));
 }
 
+sim_node sim_state::find_durable(const std::string& path) const {
+  sim_node at{nullptr, root};
+  for (const auto& name : sim_split_path(path)) {
+    if (!at.directory) return {};
+    const auto& names = at.directory->durable();
+    const auto found = names.find(name);
+    if (found == names.end()) return {};
+    at = sim_node(found->second);
+  }
+  return at;
+}
+
 std::shared_ptr<sim_inode> sim_state::must_find_file(const std::string& path) const {
   auto node = find(path);
   CAIRN_CHECK(node.file != nullptr, "no simulated file {}", path);

@@ -63,6 +63,8 @@ public:
   /// The directory that holds the last name of the path, or null.
   [[nodiscard]] sim_directory* parent_of(const std::string& path) const;
   [[nodiscard]] sim_node find(const std::string& path) const;
+  /// What a power cut would leave under the path.
+  [[nodiscard]] sim_node find_durable(const std::string& path) const;
   [[nodiscard]] std::shared_ptr<sim_inode> must_find_file(const std::string& path) const;
   void make_parents(const std::string& path);
   void visit_files(const std::function<void(sim_inode&)>& visit) const;
