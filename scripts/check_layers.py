@@ -26,7 +26,9 @@ OURS = {
     "actors/": ["storage/", "proto/", "actors/raft/", "actors/swim/"],
     # net talks to actors and storage through net/backend.hpp alone.
     "net/": ["storage/base/", "proto/"],
-    "apps/": ["storage/", "proto/", "actors/", "net/"],
+    # The simulator stands on the simulated disk of the tests.
+    "apps/sim/": ["storage/", "proto/", "actors/", "tests/support/sim_"],
+    "apps/": ["storage/", "proto/", "actors/", "net/", "apps/sim/"],
     "tests/": ["storage/", "proto/", "actors/", "net/", "apps/"],
     "bench/": ["storage/", "proto/", "actors/", "net/", "apps/", "tests/support/"],
 }
@@ -65,6 +67,7 @@ ALLOWED = {
     "actors/swim/": ["fmt"],
     "actors/": ["caf", "fmt", "spdlog", "posix"],
     "net/": ["boost", "openssl", "simdjson", "fmt", "spdlog", "protobuf", "grpc", "prometheus", "posix"],
+    "apps/sim/": ["fmt", "spdlog"],
     "apps/": [x for x in EVERYTHING if x not in ("doctest", "rapidcheck", "benchmark")],
     "tests/": EVERYTHING,
     "bench/": EVERYTHING,
@@ -169,6 +172,10 @@ SELF_TEST = [
     ("net/bad_unknown.cpp", "#include <curl/curl.h>\n", "unknown library"),
     ("apps/backend.cpp", '#include "net/backend.hpp"\n#include "actors/log_actor.hpp"\n', None),
     ("apps/bad_test.cpp", '#include "tests/support/fake.hpp"\n', "apps/ must not include tests/"),
+    ("tests/support/sim_env.hpp", '#include "storage/env.hpp"\n', None),
+    ("apps/sim/world.hpp", '#include "tests/support/sim_env.hpp"\n', None),
+    ("apps/sim/bad_fake.hpp", '#include "tests/support/fake.hpp"\n', "apps/sim/ must not include tests/"),
+    ("apps/sim/bad_net.hpp", '#include "net/backend.hpp"\n', "apps/sim/ must not include net/"),
     ("tests/support/fake.hpp", '#include "storage/env.hpp"\n#include <doctest/doctest.h>\n', None),
 ]
 
