@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
   add_cluster_command(app, global, code);
   add_verify_command(app, global, code);
   add_bench_command(app, global, code);
+  add_sim_command(app, global, code);
   install_interrupt_handler();
   try {
     app.parse(argc, argv);
