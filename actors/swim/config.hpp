@@ -31,6 +31,9 @@ struct config {
   std::uint32_t failed_probe_interval_ms = 5'000;
   /// One that left is remembered so long, so that old gossip does not bring it back.
   std::uint32_t left_keep_ms = 600'000;
+  /// Are members taken from gossip, or only from introduce()? Without strangers what others say can
+  /// change states, not the list.
+  bool strangers = true;
   /// Members in any state. Nobody is added beyond it.
   std::size_t members_max = 4096;
   /// Pings on behalf of others at a time.

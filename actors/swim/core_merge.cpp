@@ -18,7 +18,7 @@ void core::merge(const claim& c, const std::string& from, bool from_sync) {
   const bool is_news = !from_sync || c.node == from;
   const auto* known = members_.find(c.node);
   if (known == nullptr) {
-    add_unknown(c, is_news);
+    if (config_.strangers) add_unknown(c, is_news);
     return;
   }
   if (c.incarnation > known->incarnation + k_incarnation_leap_max) {

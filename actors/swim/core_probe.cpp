@@ -70,7 +70,7 @@ void core::run_relays() {
 
 void core::on(const std::string& from, const ping& body) {
   send(from, ack{body.sequence});
-  if (members_.find(from) != nullptr) return;
+  if (!config_.strangers || members_.find(from) != nullptr) return;
   // It knows this member, but not the other way round: news were lost. Not more than one in a
   // while, so that a stranger cannot make this member talk.
   if (introduced_myself_ms_ + config_.probe_interval_ms > clock_ms_) return;

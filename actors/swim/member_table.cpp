@@ -36,6 +36,7 @@ void member_table::add(member one) {
   const auto at = std::lower_bound(members_.begin(), members_.end(), one.node(), k_before);
   CAIRN_CHECK(at == members_.end() || at->node() != one.node(), "{} is known", one.node());
   ++counts_[static_cast<std::size_t>(one.state)];
+  ++version_;
   members_.insert(at, std::move(one));
 }
 
@@ -43,6 +44,7 @@ void member_table::remove(std::string_view node) {
   const auto at = std::lower_bound(members_.begin(), members_.end(), node, k_before);
   if (at == members_.end() || at->node() != node) return;
   --counts_[static_cast<std::size_t>(at->state)];
+  ++version_;
   members_.erase(at);
 }
 

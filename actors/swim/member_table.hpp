@@ -42,6 +42,9 @@ public:
     return count(member_state::alive) + count(member_state::suspect);
   }
 
+  /// Changes whenever anything in the table does.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+
   /// @pre no member of that name.
   void add(member one);
   /// `change(member&)` must not change the name. @pre `node` is known.
@@ -50,6 +53,7 @@ public:
     member& one = *locate(node);
     --counts_[static_cast<std::size_t>(one.state)];
     change(one);
+    ++version_;
     ++counts_[static_cast<std::size_t>(one.state)];
     return one;
   }
@@ -60,6 +64,7 @@ private:
   [[nodiscard]] std::vector<member>::iterator locate(std::string_view node);
 
   std::vector<member> members_;
+  std::uint64_t version_ = 0;
   std::array<std::size_t, static_cast<std::size_t>(member_state::left) + 1> counts_{};
 };
 

@@ -342,6 +342,19 @@ TEST_CASE("swim core: members are bounded") {
   CHECK(one.counted().claims_refused == 91);
 }
 
+TEST_CASE("swim core: where the list comes from elsewhere, gossip adds nobody to it") {
+  config c;
+  c.strangers = false;
+  testing::seeded random(1);
+  core one(c, *info_of("me"), random, 0);
+  one.introduce(0, info_of("b"));
+  one.receive(0, "b", {sync{false}, {says("new", member_state::alive, 1)}});
+  one.receive(0, "stranger", {ping{1}, {says("stranger", member_state::alive, 1)}});
+  CHECK(one.members().size() == 2);
+  one.introduce(0, info_of("new"));
+  CHECK(one.members().size() == 3);
+}
+
 TEST_CASE("swim core: a member that starts again overtakes its earlier life") {
   bench b({"b"});
   auto old_life = says("me", member_state::alive, 9);
