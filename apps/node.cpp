@@ -94,6 +94,7 @@ node_actors_config actors_config(const node_config& config, const data_directory
   out.node_id = config.node_id;
   out.cluster_id = data.identity().cluster_id;
   out.self = std::move(self);
+  out.version = k_version;
   out.fresh = data.identity().fresh;
   out.hub = &hub;
   for (const auto& address : config.join)

@@ -4,6 +4,7 @@
 #include "actors/cluster/roster.hpp"
 #include "actors/log_actor.hpp"
 #include "actors/maintenance_actor.hpp"
+#include "actors/membership/membership_actor.hpp"
 #include "actors/node_actor.hpp"
 #include "actors/raft_actor.hpp"
 #include "actors/reader_actor.hpp"
@@ -128,7 +129,10 @@ void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_sta
                                                                     .readers = readers_,
                                                                     .directory = directory_});
   spawn_raft(publisher, start_state, std::move(boot));
-  if (config_.hub != nullptr) spawn_cluster();
+  if (config_.hub != nullptr) {
+    spawn_cluster();
+    spawn_membership();
+  }
   if (!config_.detached) return;
   // Once it answers, its segments are in the directory, and cold reads find them.
   caf::scoped_actor self{system_};
@@ -186,6 +190,26 @@ void node_actors::spawn_cluster() {
   introduce(cluster_, "cluster", "cluster");
 }
 
+// States are for people and for the view of ports: nothing follows from them by itself.
+void node_actors::spawn_membership() {
+  actors::membership_actor_config membership;
+  membership.env = &env_;
+  membership.hub = config_.hub;
+  membership.parent = node_.id();
+  membership.raft = raft_;
+  membership.cluster_id = config_.cluster_id;
+  membership.self = {.node_id = config_.self.node_id,
+                     .number = config_.self.number,
+                     .peer = config_.self.peer,
+                     .http = config_.self.http,
+                     .grpc = config_.self.grpc,
+                     .version = config_.version,
+                     .zone = config_.self.zone};
+  membership.view = membership_view_;
+  membership_ = system_.spawn<actors::membership_actor>(std::move(membership));
+  introduce(membership_, "membership", "membership");
+}
+
 status node_actors::stop(std::chrono::milliseconds deadline) {
   if (stopped_ || !log_) return {};
   stopped_ = true;
@@ -207,6 +231,7 @@ status node_actors::stop(std::chrono::milliseconds deadline) {
   // The root first: what ends now ends because we say so.
   caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
   if (cluster_) caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
+  if (membership_) caf::anon_send_exit(membership_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(raft_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(maintenance_, caf::exit_reason::user_shutdown);

@@ -5,6 +5,7 @@
 #include "actors/log_gate.hpp"
 #include "actors/log_observer.hpp"
 #include "actors/log_store.hpp"
+#include "actors/membership/membership_view.hpp"
 #include "actors/peer_hub.hpp"
 #include "actors/raft_view.hpp"
 #include "actors/segment_directory.hpp"
@@ -34,6 +35,7 @@ struct node_actors_config {
   std::string node_id = "n1";
   std::string cluster_id = "c1";
   proto::cluster_member self;  ///< with its number, from 1
+  std::string version;         ///< of the program; told to the others
   /// The log may be empty: this node is new. Otherwise that is refused.
   bool fresh = true;
   actors::peer_hub* hub = nullptr;  ///< outlives the actors; null: there are no other nodes
@@ -83,6 +85,10 @@ public:
   [[nodiscard]] const std::shared_ptr<actors::cluster_view>& cluster_view() const {
     return cluster_view_;
   }
+  /// Who is there; knows nobody without a hub.
+  [[nodiscard]] const std::shared_ptr<actors::membership_view>& membership_view() const {
+    return membership_view_;
+  }
   [[nodiscard]] const std::shared_ptr<actors::log_gate>& gate() const { return gate_; }
   [[nodiscard]] const std::shared_ptr<storage::log_reader>& reader() const { return reader_; }
   [[nodiscard]] const std::shared_ptr<actors::segment_directory>& directory() const {
@@ -99,6 +105,7 @@ private:
   void spawn_raft(const storage::log_publisher& publisher, shared_bytes start_state,
                   raft::boot_state boot);
   void spawn_cluster();
+  void spawn_membership();
   void introduce(const caf::actor& who, const char* kind, const std::string& name);
 
   caf::actor_system& system_;
@@ -111,8 +118,11 @@ private:
   caf::actor log_;
   caf::actor raft_;
   caf::actor cluster_;
+  caf::actor membership_;
   std::shared_ptr<actors::raft_view> raft_view_ = std::make_shared<actors::raft_view>();
   std::shared_ptr<actors::cluster_view> cluster_view_ = std::make_shared<actors::cluster_view>();
+  std::shared_ptr<actors::membership_view> membership_view_ =
+      std::make_shared<actors::membership_view>();
   caf::actor maintenance_;
   std::vector<caf::actor> readers_;
   bool stopped_ = false;
