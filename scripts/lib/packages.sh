@@ -10,9 +10,10 @@ readonly packages_build=(
   libxxhash-dev prometheus-cpp-dev
   doctest-dev librapidcheck-dev libbenchmark-dev
 )
-# To run the tests: clients, the loop mount of the full-disk test, the style checks.
+# To run the tests: clients, the loop mount of the full-disk test, broken networks and clocks, the style checks.
 readonly packages_test=(
   curl jq procps e2fsprogs mount clang-format-14
+  iproute2 iptables util-linux libnetfilter-queue-dev libfaketime
 )
 # For the presets fuzz and tidy, for bench/ and for work on the scripts.
 readonly packages_dev=(

@@ -191,6 +191,13 @@ class EventStream:
     def close(self):
         self.http.close()
 
+    def wake(self):
+        """Ends the stream for whoever waits for its next record. From any thread."""
+        try:
+            self.http.socket.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError):
+            pass  # closed meanwhile
+
     def bytes(self):
         if self.headers.get("transfer-encoding", "").lower() == "chunked":
             yield from self.http.chunks()

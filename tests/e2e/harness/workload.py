@@ -120,6 +120,7 @@ class Workload:
         self.statuses = {}  # (method, status) -> count
         self.samples = {}  # (method, status) -> one answer
         self.lock = threading.Lock()
+        self.streams = set()  # those that are open; nothing but their end wakes a client that follows one
         self.value_bytes = value_bytes
         self.batch_max = batch_max
         self.known_end = 0
@@ -137,6 +138,9 @@ class Workload:
     def stop(self):
         """Ends all clients; fails with what went wrong in one of them."""
         self.door.stop()
+        with self.lock:
+            for stream in self.streams:
+                stream.wake()
         for thread in self.threads:
             thread.join(90)
             if thread.is_alive():
@@ -249,18 +253,34 @@ class Workload:
                 with EventStream(address, target, 20, last) as stream:
                     if stream.status != 200:
                         raise Unknown(f"status {stream.status}")
-                    begun = now()
-                    for record in stream.records():
-                        expected = 0 if last is None else last + 1
-                        if record["offset"] != expected:
-                            raise AssertionError(f"stream went from {last} to {record['offset']}")
-                        last = record["offset"]
-                        self.seen["stream"] += 1
-                        self.history.add_read(Read(begun, now(), last, [record["value"]], None, 3000 + number))
-                        if client.door.stopping or client.door.address != address:
-                            break
+                    with self.lock:
+                        self.streams.add(stream)
+                    try:
+                        last = self.follow(stream, client.door, address, last, 3000 + number)
+                    finally:
+                        with self.lock:
+                            self.streams.discard(stream)
             except (NotSent, Unknown, OSError):
                 self.lost(client, address)
+
+    def follow(self, stream, door, address, last, session):
+        """Notes the records of one stream until it ends or the door shuts; the last offset seen."""
+        begun = now()
+        if door.stopping:
+            return last
+        try:
+            for record in stream.records():
+                expected = 0 if last is None else last + 1
+                if record["offset"] != expected:
+                    raise AssertionError(f"stream went from {last} to {record['offset']}")
+                last = record["offset"]
+                self.seen["stream"] += 1
+                self.history.add_read(Read(begun, now(), last, [record["value"]], None, session))
+                if door.stopping or door.address != address:
+                    break
+        except (Unknown, OSError):
+            pass  # the connection has ended: what was seen was seen
+        return last
 
 
 def read_all(address, limit=10000):

@@ -1,0 +1,154 @@
+"""A test of a cluster under load, and its verdict by the rules of the history, the replicas and the processes."""
+
+import os
+import random
+import sys
+
+from harness.case import Case, main, wait_until  # noqa: F401 (for the tests, too)
+from harness.history import OK, UNKNOWN, History, check
+from harness.node import cairn
+from harness.workload import read_all
+
+from .cluster import HEAL_TIMEOUT_S, LOG, Cluster, end_of
+from .load import ClusterLoad
+
+# What api.md lets a node answer to these clients, whatever is broken.
+DOCUMENTED = {("POST", 201), ("POST", 412), ("POST", 429), ("POST", 503), ("POST", 504),
+              ("GET", 200), ("GET", 404), ("GET", 429), ("GET", 503), ("GET", 504)}
+CRASHES = ("check failed", "Sanitizer", "runtime error", "terminate called", "Assertion")
+
+
+class ClusterCase(Case):
+    """begin() starts a cluster and its load; conclude() heals, judges and ends them."""
+
+    size = 3
+    args = ("--segment-bytes", str(1 << 20))
+    least_acknowledged = 1000  # fewer prove nothing
+    least_terms = 1
+
+    def setUp(self):
+        super().setUp()
+        self.seed = int(os.environ.get("CAIRN_CLUSTER_SEED") or random.SystemRandom().randrange(1 << 32))
+        self.rng = random.Random(self.seed)
+        self.note(f"CAIRN_CLUSTER_SEED={self.seed}")
+        self.history = History()
+        self.cluster = None
+        self.load = None
+
+    def begin(self, cluster=None, **load):
+        self.cluster = cluster or Cluster(self.dir, self.size, self.args)
+        self.addCleanup(self.cluster.__exit__)
+        self.cluster.start()
+        self.load = ClusterLoad(self.history, self.cluster, self.seed, **load)
+        self.addCleanup(self.stop_quietly)
+        self.load.begin()
+        self.base = {node.node_id: usage(node) for node in self.cluster}
+
+    def stop_quietly(self):
+        for door in self.load.doors.values():
+            door.stop()
+        self.load.door.stop()
+
+    # --- what happens to nodes ---------------------------------------------------------------------------------
+
+    def kill(self, node):
+        node.kill()
+        self.load.shut(node)
+
+    def terminate(self, node):
+        code = node.stop()
+        self.load.shut(node)
+        self.assertEqual(code, 0, node.output())
+
+    def restart(self, node, **environment):
+        self.cluster.restart(node, **environment)
+        self.load.open(node)
+
+    # --- the verdict -------------------------------------------------------------------------------------------
+
+    def conclude(self, without=(), final_check=True):
+        """All is healed. `without`: nodes that are broken for good and are not asked."""
+        asked = [node for node in self.cluster if node not in without]
+        self.load.wait_progress(20, "appends after all is healed")
+        for node in asked:
+            self.load.wait_progress(3, f"appends through {node.node_id} after all is healed", via=node)
+        missing = self.least_acknowledged - self.history.count(OK)
+        if missing > 0:
+            self.load.wait_progress(missing, "enough to prove something", timeout_s=240)
+        self.load.stop()
+        self.assert_nobody_crashed(asked)
+        end = wait_until(lambda: end_of(self.cluster.wait_leader()), HEAL_TIMEOUT_S, "the exact end")
+        finals = {}
+        for node in asked:
+            wait_until(lambda: (node.ask(LOG) or {}).get("next_offset", 0) >= end, HEAL_TIMEOUT_S,
+                       lambda: f"{node.node_id} has all up to {end}; {self.cluster.said()}")
+            finals[node.node_id] = read_all(node.http_address)
+        self.judge_history(finals)
+        self.judge_answers()
+        self.assert_usage_is_back(asked)
+        self.end_all(asked, final_check)
+
+    def judge_history(self, finals):
+        first, *others = finals.values()
+        for offset, record in enumerate(first):
+            self.assertEqual(record["offset"], offset, "offsets are not dense")
+        for name, records in finals.items():
+            differing = [(a, b) for a, b in zip(first, records) if a != b]
+            self.assertEqual(differing[:3], [], f"{name} holds other records (times, keys, values) than the first node")
+        values = {name: [record["value"] for record in records] for name, records in finals.items()}
+        found = check(self.history, next(iter(values.values())), values)
+        self.assertEqual(found, [], f"seed {self.seed}")
+        unknown = [append for append in self.history.appends if append.outcome == UNKNOWN]
+        here = set(next(iter(values.values())))
+        self.note(f"{self.history.count(OK)} acknowledged in {len(self.load.terms)} terms, {len(unknown)} unknown "
+                  f"({sum(append.values[0] in here for append in unknown)} stored), {len(first)} records on each of "
+                  f"{len(finals)} nodes, {len(self.history.reads)} reads, answers {self.load.statuses}")
+        self.assertGreaterEqual(self.history.count(OK), self.least_acknowledged, "too few to prove anything")
+        self.assertGreaterEqual(len(self.load.terms), self.least_terms, "no leader change: this proves nothing")
+
+    def judge_answers(self):
+        for key, sample in self.load.samples.items():
+            self.assertIn(key, DOCUMENTED, f"not documented: {sample}")
+        for (method, status), sample in self.load.samples.items():
+            if status >= 400 and status != 412:
+                self.assertIn("application/problem+json", sample.headers.get("content-type", ""), sample)
+            if method == "POST" and status in (429, 503, 504):
+                self.assertIn(sample.json().get("outcome"), ("rejected", "unknown"), sample)
+
+    def assert_nobody_crashed(self, nodes):
+        for node in nodes:
+            self.assertTrue(node.alive() or node.away, f"{node.node_id} has ended by itself:\n{node.output()}")
+        for node in self.cluster:
+            text = node.log.read_text(errors="replace") if node.log.exists() else ""
+            for sign in CRASHES:
+                self.assertNotIn(sign, text, f"{node.node_id} said so; see {node.log}")
+
+    def assert_usage_is_back(self, nodes):
+        """No load is left: what it took comes back, but for caches that have a limit."""
+        for node in nodes:
+            base = self.base.get(node.node_id)
+            if base is None:
+                continue
+
+            def back():
+                present = usage(node)
+                return (present["descriptors"] <= base["descriptors"] + 40 and
+                        present["threads"] <= base["threads"] + 4 and present["rss_mb"] <= base["rss_mb"] + 96)
+            wait_until(back, 60, lambda: f"{node.node_id} gives back what it took: {base}, now {usage(node)}")
+
+    def end_all(self, nodes, final_check):
+        """SIGTERM ends every node well, and offline each directory is in order."""
+        for node in nodes:
+            self.assertEqual(node.stop(), 0, node.output())
+        if final_check:
+            for node in nodes:
+                verified = cairn("verify", node.directory)
+                self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+
+
+def usage(node):
+    return {"descriptors": len(node.descriptors()), "threads": node.threads(), "rss_mb": node.rss_bytes() >> 20}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
