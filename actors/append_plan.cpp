@@ -45,6 +45,7 @@ void append_plan::decide(const append_item& item, const append_position& at) {
     outcome.detail = "the time of the request ran out before its write began";
   } else if (item.conditional && item.expected_offset != end_) {
     outcome.code = errc::expected_offset_missed;
+    outcome.offset = end_;
     outcome.detail = missed_text(item.expected_offset, end_);
   } else {
     place(item, at);
@@ -90,6 +91,7 @@ void append_plan::fail(errc code, const std::string& detail, record_offset next_
         outcome.code = code;
         outcome.detail = detail;
       } else {
+        outcome.offset = next_offset;
         outcome.detail = missed_text(expected_[i], next_offset);
       }
     } else if (outcome.code == errc::none) {

@@ -153,6 +153,8 @@ void actor_port::receive_appends(actors::append_outcomes& outcomes) {
       if (outcome.code == errc::unavailable || outcome.code == errc::outcome_unknown) {
         failure.leader = backend_.leader();
       }
+      // What this node knows as the end may be behind or ahead of what the append was judged by.
+      if (outcome.code == errc::expected_offset_missed) failure.bounds->next = outcome.offset;
       pending.mapped()(std::move(failure));
     }
   }

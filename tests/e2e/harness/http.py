@@ -4,10 +4,12 @@ Unlike http.client it separates "certainly never sent" from "sent, and then who 
 hands out a stream's bytes as they come.
 """
 
+import itertools
 import json
 import socket
 
 HEAD_BYTES_MAX = 64 * 1024
+connection_numbers = itertools.count(1)
 
 
 class NotSent(Exception):
@@ -41,7 +43,7 @@ class Http:
     def __init__(self, address, timeout_s=30):
         self.address = address
         self.timeout_s = timeout_s
-        self.connections = 0  # made so far
+        self.connection = None  # its number among all that this process has made
         self.socket = None
         self.buffer = b""
 
@@ -62,7 +64,7 @@ class Http:
             return
         try:
             self.socket = socket.create_connection(self.address, self.timeout_s)
-            self.connections += 1
+            self.connection = next(connection_numbers)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             self.socket = None

@@ -200,7 +200,7 @@ class Workload:
         resp = now()
         self.note("GET", response)
         exact = self.plain_ends_are_exact or "consistency=linearizable" in target
-        session = (session, http.address, http.connections)
+        session = (session, http.connection)
 
         def noted(first, values, end):
             self.history.add_read(Read(inv, resp, first, values, end if exact else None, session, end))

@@ -28,6 +28,7 @@ TEST_CASE("forward: the leader judges an expected offset") {
   host.it.append(1, {conditional(1, 0), conditional(2, 1)});
   group.deliver();
   CHECK(host.code(1) == errc::expected_offset_missed);
+  CHECK(host.answer(1)->offset == record_offset(1));
   CHECK(host.code(2) == errc::none);
 }
 
