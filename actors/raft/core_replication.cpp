@@ -78,7 +78,7 @@ void core::tick_leader() {
         members(), [this](node_id node) { return node == config_.self || peers_.at(node).active; });
     if (!heard) return step_down(notice_kind::quorum_lost);
     for (auto& [node, peer] : peers_)
-      peer.active = false;
+      peer.was_active = std::exchange(peer.active, false);
   }
   tick_transfer();
   tick_snapshots();

@@ -44,6 +44,7 @@ public:
 
   // Kept by the replication code; no invariant ties them together.
   bool active = false;               ///< heard of since the last quorum check
+  bool was_active = true;            ///< heard of between the last two
   bool reachable = true;             ///< as far as the failure detector says
   log_index sent_commit;             ///< highest commit told
   std::uint64_t round = 0;           ///< highest heartbeat round answered

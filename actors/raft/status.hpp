@@ -14,7 +14,7 @@ struct peer_status {
   log_index next;
   send_state state = send_state::probe;
   std::uint64_t window_bytes = 0;
-  bool active = false;  ///< heard of since the last quorum check
+  bool active = false;  ///< heard of within the last one or two election timeouts
 };
 
 struct core_status {
