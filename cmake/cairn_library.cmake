@@ -28,10 +28,12 @@ function(cairn_executable name)
   endif()
 endfunction()
 
-# cairn_test(name SRCS ... DEPS ... [PCH ...] [LABELS ...] [ARGS ...] [TIMEOUT s]): one doctest program
-# and one ctest entry. A *_test.cpp in this folder that no cairn_test names stops the configure step.
+# cairn_test(name SRCS ... DEPS ... [ONE_THREAD] [PCH ...] [LABELS ...] [ARGS ...] [TIMEOUT s]): one
+# doctest program and one ctest entry. A *_test.cpp in this folder that no cairn_test names stops the
+# configure step. ONE_THREAD: all of it runs in one thread, so ThreadSanitizer has nothing to find and
+# its preset leaves it out.
 function(cairn_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SRCS;DEPS;PCH;LABELS;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_THREAD" "TIMEOUT" "SRCS;DEPS;PCH;LABELS;ARGS")
   add_executable(${name} ${arg_SRCS} ${PROJECT_SOURCE_DIR}/tests/support/doctest_main.cpp)
   target_link_libraries(${name} PRIVATE ${arg_DEPS} doctest::doctest cairn_warnings)
   if(arg_PCH AND NOT CAIRN_TIDY)
@@ -40,6 +42,12 @@ function(cairn_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   target_compile_definitions(${name} PRIVATE
     CAIRN_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data" CAIRN_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
+  list(TRANSFORM arg_SRCS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  set_property(GLOBAL APPEND PROPERTY cairn_registered_tests ${arg_SRCS})
+  if(arg_ONE_THREAD AND CAIRN_SANITIZE STREQUAL "thread")
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
   if(arg_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
@@ -47,8 +55,6 @@ function(cairn_test name)
   if(arg_TIMEOUT)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
   endif()
-  list(TRANSFORM arg_SRCS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
-  set_property(GLOBAL APPEND PROPERTY cairn_registered_tests ${arg_SRCS})
 endfunction()
 
 # Call at the end of each tests/ folder, after its sub-folders.
