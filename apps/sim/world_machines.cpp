@@ -61,8 +61,9 @@ void world::drive(std::uint64_t index) {
 void world::carry_out(std::uint64_t index, actors::replica_effects& out) {
   machine& m = *machines_[index];
   if (out.publish) {
-    const auto shown = m.store->publisher().publish_to(*out.publish);
+    const auto shown = m.store->publisher().publish(out.publish_last);
     if (!shown) return fail(index, "cannot publish: " + shown.error().detail);
+    if (*shown != *out.publish) return fail(index, "storage and replica differ about an offset");
   }
   check_core(index);
   if (!failure_.empty()) return;
