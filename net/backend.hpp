@@ -121,8 +121,8 @@ struct segment_info {
 
 struct replica_info {
   std::string node;
-  std::string role;   ///< voter, learner
-  std::string state;  ///< leader, follower, candidate
+  std::string role;                           ///< voter, learner
+  std::string state;                          ///< leader, follower, candidate
   std::optional<record_offset> match_offset;  ///< nothing: not known here, ask the leader
   std::optional<std::uint64_t> lag;           ///< records; likewise
   bool healthy = true;

@@ -121,7 +121,9 @@ std::optional<problem> check_request(exchange& x, const request_head& head,
   }
   x.route = match.found->id;
   if (auto wrong = check_method(x, head, *match.found)) return wrong;
-  if (head.method == http_method::post || head.method == http_method::del) x.outcome = write_outcome::rejected;
+  if (head.method == http_method::post || head.method == http_method::del) {
+    x.outcome = write_outcome::rejected;
+  }
   if (x.route == route_id::proglog) {
     if (auto wrong = take_log(x, "default")) return wrong;
   } else if (match.found->pattern.find("{log}") != std::string_view::npos) {

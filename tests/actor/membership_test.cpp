@@ -83,8 +83,8 @@ public:
     config.env = &env_;
     config.hub = &network_.hub(id);
     config.raft = one.raft;
-    config.on_reachable = [&one](const std::string& node, bool reachable) {
-      one.reachable[node] = reachable;
+    config.on_reachable = [&one](const std::string& peer, bool reachable) {
+      one.reachable[peer] = reachable;
     };
     config.cluster_id = "c";
     config.self = {id, number, member_of(number).peer, member_of(number).http, "", "0.1.0", "z"};
