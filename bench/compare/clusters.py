@@ -34,7 +34,8 @@ def free_ports(count):
 def http_json(port, method, path, body=None, timeout_s=5):
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
     try:
-        connection.request(method, path, body=None if body is None else json.dumps(body))
+        connection.request(method, path, body=None if body is None else json.dumps(body),
+                           headers={} if body is None else {"Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read()
         if answer.status // 100 != 2:
