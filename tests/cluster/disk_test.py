@@ -163,6 +163,7 @@ class PowerCut(ClusterCase):
 
 class Rot(ClusterCase):
     args = ("--segment-bytes", "65536")
+    expected_answers = frozenset({("GET", 500)})  # what is damaged is refused, as corruption
 
     def test_a_flipped_bit_in_a_sealed_segment_of_a_follower(self):
         """It is never served and never spread; the log is never shortened; a new node can take its place."""
@@ -189,6 +190,9 @@ class Rot(ClusterCase):
         self.cluster.wait_voters([node.node_id for node in self.cluster])
         self.load.open(new)
         self.conclude()
+        damaged = self.load.samples.get(("GET", 500))
+        if damaged:
+            self.assertEqual(damaged.json()["code"], "corruption", damaged)
 
     def flip_a_bit(self, node):
         stores = sorted(node.directory.rglob("*.store"))
