@@ -77,13 +77,13 @@ public:
   std::vector<member_changed> changes_;
 };
 
-const claim* find_claim(const outputs& out, const std::string& node) {
+std::optional<claim> find_claim(const outputs& out, const std::string& node) {
   for (const auto& m : out.messages) {
     for (const auto& c : m.what.claims) {
-      if (c.node == node) return &c;
+      if (c.node == node) return c;
     }
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -235,8 +235,8 @@ TEST_CASE("swim core: an accused member objects with a higher incarnation") {
     CHECK(b.core_.self().state == member_state::alive);
     CHECK(b.core_.self().incarnation == 8);
     // The answer itself carries the objection.
-    const auto* objection = find_claim(out, "me");
-    REQUIRE(objection != nullptr);
+    const auto objection = find_claim(out, "me");
+    REQUIRE(objection.has_value());
     CHECK(objection->state == member_state::alive);
     CHECK(objection->incarnation == 8);
     CHECK(b.core_.counted().objections == 1);
@@ -247,8 +247,8 @@ TEST_CASE("swim core: whoever is not taken for alive is told so with every messa
   bench b({"b", "c"});
   (void)b.hear("c", gossip{}, {says("b", member_state::suspect, 1, "c")});
   for (int i = 0; i < 20; ++i) {
-    const auto* told = find_claim(b.hear("b", ping{1}), "b");
-    REQUIRE(told != nullptr);
+    const auto told = find_claim(b.hear("b", ping{1}), "b");
+    REQUIRE(told.has_value());
     CHECK(told->state == member_state::suspect);
   }
 }
@@ -298,8 +298,8 @@ TEST_CASE("swim core: a sync is answered with all that is known, and is no news 
   CHECK(out.changes.size() == 1);
   CHECK(out.changes[0].is_new);
   const auto next = b.hear("c", ping{1});
-  CHECK(find_claim(next, "b") != nullptr);
-  CHECK(find_claim(b.hear("b", ping{1}), "c") == nullptr);
+  CHECK(find_claim(next, "b").has_value());
+  CHECK(!find_claim(b.hear("b", ping{1}), "c").has_value());
 }
 
 TEST_CASE("swim core: incarnations that leap are refused (reliability F.4, 75)") {
@@ -373,8 +373,8 @@ TEST_CASE("swim core: other information is a new incarnation") {
   b.core_.set_info(b.now_, *info_of("me", "zone-2"));
   CHECK(b.core_.self().incarnation == 2);
   const auto out = b.hear("b", ping{1});
-  const auto* news = find_claim(out, "me");
-  REQUIRE(news != nullptr);
+  const auto news = find_claim(out, "me");
+  REQUIRE(news.has_value());
   CHECK(news->info->zone == "zone-2");
 }
 
