@@ -223,6 +223,8 @@ status segmented_log::cut_active(const store_extent& kept) {
   }
   next_offset_ = target.extent.next_offset;
   next_index_ = target.extent.next_index;
+  // A segment without records cannot be followed by another: both would have the same name.
+  if (next_offset_ == target.header.base_offset) roll_before_next_ = false;
   note_last_entry();
   durable_offset_ = std::min(durable_offset_, next_offset_);
   durable_index_ = std::min(durable_index_, log_index(next_index_.value() - 1));

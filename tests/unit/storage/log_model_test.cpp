@@ -99,6 +99,18 @@ std::uint64_t rounds(std::uint64_t usual) {
 
 }  // namespace
 
+TEST_CASE("log: a segment that has lost all its records is used on after a roll") {
+  sim_env env(1);
+  log_harness h(env, small_config(), 7);
+  REQUIRE(h.open());
+  REQUIRE(h.append(1, 0));
+  REQUIRE(h.roll());
+  REQUIRE(h.truncate_some(1));
+  REQUIRE(h.reserve(7));
+  REQUIRE(h.append(1, 100));
+  finish(h);
+}
+
 TEST_CASE("log: any short sequence of steps keeps what was acknowledged (shrinking)") {
   const bool held = rc::check("a log is its model", [](const std::vector<std::uint16_t>& steps) {
     sim_env env(steps.size() + 1);
