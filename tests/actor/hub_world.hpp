@@ -116,9 +116,16 @@ inline caf::actor note_taker(caf::actor_system& system, notes& to) {
   });
 }
 
+/// Returns once it takes no more notes: only then may the notes go.
+inline void end_note_taker(caf::actor_system& system, const caf::actor& taker) {
+  caf::scoped_actor self{system};
+  self->send_exit(taker, caf::exit_reason::kill);
+  self->wait_for(taker);
+}
+
 /// One node: its hub, and an actor that takes raft envelopes of the log "default" and link changes.
 struct hub_node {
-  hub_node(caf::actor_system& system, apps::peer_hub_config config) {
+  hub_node(caf::actor_system& s, apps::peer_hub_config config) : system(s) {
     config.log = [this](std::string_view line) { got.line(line); };
     auto made = apps::make_peer_hub(std::move(config));
     CAIRN_CHECK(made.ok(), "{}", made.error().detail);
@@ -129,11 +136,12 @@ struct hub_node {
   }
   ~hub_node() {
     hub.reset();
-    caf::anon_send_exit(taker, caf::exit_reason::kill);
+    end_note_taker(system, taker);
   }
   hub_node(const hub_node&) = delete;
   hub_node& operator=(const hub_node&) = delete;
 
+  caf::actor_system& system;
   notes got;
   caf::actor taker;
   std::unique_ptr<apps::node_peer_hub> hub;

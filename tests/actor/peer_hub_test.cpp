@@ -277,7 +277,7 @@ TEST_CASE("peer hub: envelopes for nobody are dropped, a receiver can be replace
   CHECK(other.take()[1].head.text() == "s");
   CHECK(n2->got.take().empty());
   n2->hub->stop();
-  caf::anon_send_exit(taker, caf::exit_reason::kill);
+  end_note_taker(world.system, taker);
 }
 
 TEST_CASE("peer hub: impossible configurations are refused") {
