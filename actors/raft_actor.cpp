@@ -47,7 +47,7 @@ caf::behavior raft_state::make_behavior() {
   }
   next_tick_ = self_->clock().now();
   schedule_tick();
-  entered();  // what the replica wants at its start
+  flush();  // what the replica wants at its start, before anybody can ask what is there
   return client_handlers()
       .or_else(storage_handlers())
       .or_else(group_handlers())
