@@ -40,8 +40,6 @@ function(cairn_test name)
     target_precompile_headers(${name} PRIVATE ${arg_PCH})
   endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  target_compile_definitions(${name} PRIVATE
-    CAIRN_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data" CAIRN_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
   list(TRANSFORM arg_SRCS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   set_property(GLOBAL APPEND PROPERTY cairn_registered_tests ${arg_SRCS})
   if(arg_ONE_THREAD AND CAIRN_SANITIZE STREQUAL "thread")
