@@ -58,6 +58,10 @@ errc code_of(std::uint32_t number) {
     case errc::would_block:
     case errc::locked:
     case errc::outcome_unknown:
+    case errc::key_reused:
+    case errc::sequence_gap:
+    case errc::producer_fenced:
+    case errc::sequence_too_old:
     case errc::corruption:
     case errc::io_error:
     case errc::internal:

@@ -74,6 +74,12 @@ int status_of(errc code) {
       return 503;
     case errc::outcome_unknown:
       return 504;
+    case errc::key_reused:
+      return 422;
+    case errc::sequence_gap:
+    case errc::producer_fenced:
+    case errc::sequence_too_old:
+      return 409;
     case errc::corruption:
     case errc::io_error:
     case errc::internal:

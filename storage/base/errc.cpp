@@ -34,6 +34,14 @@ std::string_view to_string(errc code) {
       return "locked";
     case errc::outcome_unknown:
       return "outcome-unknown";
+    case errc::key_reused:
+      return "key-reused";
+    case errc::sequence_gap:
+      return "sequence-gap";
+    case errc::producer_fenced:
+      return "producer-fenced";
+    case errc::sequence_too_old:
+      return "sequence-too-old";
     case errc::corruption:
       return "corruption";
     case errc::io_error:
