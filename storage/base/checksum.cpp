@@ -38,4 +38,13 @@ std::uint64_t checksum64(std::span<const byte_span> pieces, std::uint64_t seed) 
   return XXH3_64bits_digest(&state);
 }
 
+hash128 checksum128(byte_span bytes) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
+  static_assert(sizeof(canonical.digest) == sizeof(hash128));
+  hash128 out;
+  std::memcpy(out.data(), canonical.digest, out.size());
+  return out;
+}
+
 }  // namespace cairn

@@ -1,8 +1,10 @@
 #pragma once
-// XXH3-64, the one checksum of Cairn (file headers, frames, hard state).
+// XXH3-64, the one checksum of Cairn (file headers, frames, hard state), and XXH3-128 for names
+// that are stored by their hash.
 
 #include "storage/base/bytes.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace cairn {
@@ -12,5 +14,11 @@ namespace cairn {
 
 /// The same over several pieces as if they stood in one buffer.
 [[nodiscard]] std::uint64_t checksum64(std::span<const byte_span> pieces, std::uint64_t seed = 0);
+
+/// XXH3-128 in its canonical order of bytes.
+using hash128 = std::array<std::byte, 16>;
+
+/// XXH3-128 of `bytes`: two different names do not meet by accident, but may be made to meet.
+[[nodiscard]] hash128 checksum128(byte_span bytes);
 
 }  // namespace cairn

@@ -3,6 +3,7 @@
 #include "proto/cairn/v1/record.pb.h"
 #include "proto/record_codec.hpp"
 #include "storage/base/check.hpp"
+#include "tests/support/record_reference.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -12,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static auto* const k_quiet = google::protobuf::SetLogHandler(nullptr);
   (void)k_quiet;
   v1::RecordBatch expected;
-  const bool parses = expected.ParseFromArray(data, static_cast<int>(size));
+  const bool parses = testing::parse_records({reinterpret_cast<const char*>(data), size}, expected);
   proto::batch_reader reader({reinterpret_cast<const std::byte*>(data), size});
   proto::record_view record;
   int count = 0;
