@@ -62,10 +62,11 @@ bool inspect(Inspector& f, append_batch& x) {
 
 template <class Inspector>
 bool inspect(Inspector& f, append_outcome& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("code", x.code),
-                            f.field("detail", x.detail), f.field("offset", x.offset),
-                            f.field("count", x.count), f.field("timestamp_ms", x.timestamp_ms),
-                            f.field("term", x.term), f.field("index", x.index));
+  return f.object(x).fields(
+      f.field("id", x.id), f.field("code", x.code), f.field("detail", x.detail),
+      f.field("offset", x.offset), f.field("count", x.count),
+      f.field("timestamp_ms", x.timestamp_ms), f.field("term", x.term), f.field("index", x.index),
+      f.field("replayed", x.replayed), f.field("expected_seq", x.expected_seq));
 }
 
 template <class Inspector>

@@ -78,6 +78,10 @@ struct append_outcome {
   unix_ms timestamp_ms = 0;
   term_id term;
   log_index index;
+  /// It was stored before, under the same identity, and the fields say where; append_outcomes says
+  /// how many replicas have it now.
+  bool replayed = false;
+  std::uint64_t expected_seq = 0;  ///< with sequence_gap: the number that would be taken
 };
 
 struct append_outcomes {

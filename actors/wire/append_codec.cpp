@@ -1,6 +1,7 @@
 #include "actors/wire/append_codec.hpp"
 
 #include "actors/wire/head.hpp"
+#include "proto/append_stamp.hpp"
 #include "proto/cairn/v1/peer.pb.h"
 
 #include <algorithm>
@@ -37,6 +38,8 @@ void put(v1::ForwardedOutcome* to, const actors::append_outcome& outcome) {
   to->set_timestamp_ms(outcome.timestamp_ms);
   to->set_term(outcome.term.value());
   to->set_index(outcome.index.value());
+  to->set_replayed(outcome.replayed);
+  to->set_expected_seq(outcome.expected_seq);
 }
 
 // A number that we do not know must not be taken for "nothing was stored".
@@ -82,6 +85,10 @@ result<actors::append_outcome> decode_outcome(const v1::ForwardedOutcome& from) 
   if (from.timestamp_ms() < 0) {
     return error{errc::invalid_argument, "timestamp_ms of an outcome is negative"};
   }
+  // One behind the highest number there is.
+  if (from.expected_seq() > proto::k_sequence_limit) {
+    return refused("expected_seq of an outcome", from.expected_seq());
+  }
   actors::append_outcome outcome;
   outcome.id = from.position();
   outcome.code = code_of(from.code());
@@ -91,6 +98,8 @@ result<actors::append_outcome> decode_outcome(const v1::ForwardedOutcome& from) 
   outcome.timestamp_ms = from.timestamp_ms();
   outcome.term = term_id(from.term());
   outcome.index = log_index(from.index());
+  outcome.replayed = from.replayed();
+  outcome.expected_seq = from.expected_seq();
   return outcome;
 }
 
@@ -145,7 +154,7 @@ result<forwarded_appends> decode_appends(const shared_bytes& head, const shared_
 }
 
 std::vector<envelope_parts> encode_outcomes(const forwarded_outcomes& outcomes) {
-  constexpr std::size_t k_outcome_head_bytes = 64;  // its numbers at their longest
+  constexpr std::size_t k_outcome_head_bytes = 80;  // its numbers at their longest
   v1::ForwardedOutcomes head;
   head.set_incarnation(outcomes.incarnation);
   head.set_batch(outcomes.batch);

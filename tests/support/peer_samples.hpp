@@ -58,6 +58,8 @@ public:
       item.timestamp_ms = static_cast<unix_ms>(number());
       item.term = term_id(number());
       item.index = log_index(number());
+      item.replayed = flip();
+      item.expected_seq = flip() ? 0 : number();
     }
     all.outcomes.replicas = static_cast<std::uint32_t>(random_.below(8));
     all.outcomes.durable_on =

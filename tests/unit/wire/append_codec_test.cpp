@@ -116,6 +116,8 @@ TEST_CASE("append codec: outcomes out of range are refused, with the field named
   CHECK(says(outcome_refusal([](head&, item& i) { i.set_term(k_all_ones); }), "term"));
   CHECK(says(outcome_refusal([](head&, item& i) { i.set_index(k_all_ones); }), "index"));
   CHECK(says(outcome_refusal([](head&, item& i) { i.set_timestamp_ms(-1); }), "timestamp_ms"));
+  CHECK(says(outcome_refusal([](head&, item& i) { i.set_expected_seq(k_all_ones); }),
+             "expected_seq"));
   CHECK(says(outcome_refusal([](head& h, item&) { h.set_next_offset(k_all_ones); }), "next_"));
   CHECK(says(outcome_refusal([](head& h, item&) { h.set_lowest_offset(1); }), "lowest_offset"));
   CHECK(says(outcome_refusal([](head& h, item&) { h.set_durable_on(1); }), "durable_on"));

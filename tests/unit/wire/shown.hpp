@@ -73,8 +73,9 @@ inline std::string shown(const wire::forwarded_appends& appends) {
 }
 
 inline std::string shown(const actors::append_outcome& o) {
-  return fmt::format("[{} {} '{}' {} {} {} {} {}]", o.id, to_string(o.code), o.detail,
-                     o.offset.value(), o.count, o.timestamp_ms, o.term.value(), o.index.value());
+  return fmt::format("[{} {} '{}' {} {} {} {} {} {} {}]", o.id, to_string(o.code), o.detail,
+                     o.offset.value(), o.count, o.timestamp_ms, o.term.value(), o.index.value(),
+                     o.replayed, o.expected_seq);
 }
 
 inline std::string shown(const wire::forwarded_outcomes& all) {
