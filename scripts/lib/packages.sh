@@ -13,7 +13,7 @@ readonly packages_build=(
 # To run the tests: clients, the loop mount of the full-disk test, broken networks and clocks, the style checks.
 readonly packages_test=(
   curl jq procps e2fsprogs mount clang-format-14
-  iproute2 iptables util-linux libnetfilter-queue-dev libfaketime
+  iproute2 iptables util-linux libnetfilter-queue-dev
 )
 # For the presets fuzz and tidy, for bench/ and for work on the scripts.
 readonly packages_dev=(

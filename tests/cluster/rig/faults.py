@@ -25,7 +25,7 @@ class Faults:
         self.network = self.take("network namespaces", lambda: self.enter_network(size))
         self.images = self.take("loop images", lambda: self.make_images())
         self.shims = self.take("the sync shim", lambda: Shims(case.dir), lambda shims: shims.environment("probe"))
-        self.clocks = self.take("libfaketime", lambda: Clocks(case.dir))
+        self.clocks = self.take("the clock shim", lambda: Clocks(case.dir))
         self.done = {}
 
     def take(self, what, make, probe=lambda made: None):
