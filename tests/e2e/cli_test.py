@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 
 from harness.case import Case, bin_dir, main, wait_until
 from harness.node import Node, cairn, clean_environment
@@ -18,11 +19,22 @@ from harness.workload import read_all, read_values
 
 COMMANDS = (("append",), ("read",), ("tail",), ("logs",), ("logs", "describe"), ("logs", "list"), ("ready",),
             ("verify",), ("bench",))
+NO_BAR_BEFORE_S = 0.1  # progress_bar::update
+ESTABLISHED = "01"
 OK, FAILED, USAGE, UNREACHABLE, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def start_cairn(*arguments, **options):
     return subprocess.Popen([str(bin_dir() / "cairn"), *map(str, arguments)], env=clean_environment(), **options)
+
+
+def request_waits_at(port):
+    """Whether bytes have arrived at this TCP port that its process has not read."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table][1:]
+    # Address and port in hexadecimal digits; "to be sent:to be read".
+    return any(int(row[1].split(":")[1], 16) == port and row[3] == ESTABLISHED and int(row[4].split(":")[1], 16) > 0
+               for row in rows)
 
 
 def lines_of(count, start=0):
@@ -142,9 +154,17 @@ class Commands(Case):
         file.write_text(lines_of(150_000))
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        # Work that is done in a moment shows no bar, and a fast machine would do all of this in one. So the node
+        # holds the first request back until the work has begun longer ago than that moment.
+        self.node.pause()
         process = start_cairn("-s", self.node.url, "append", "--batch-records", "500", file, stderr=slave, stdout=slave,
                               stdin=subprocess.DEVNULL)
         os.close(slave)
+        port = self.node.http_address[1]
+        wait_until(lambda: request_waits_at(port), 60, "a request is on its way")
+        sent = time.monotonic()
+        wait_until(lambda: time.monotonic() - sent > 2 * NO_BAR_BEFORE_S, 60, "the bar may be drawn")
+        self.node.resume()
         shown = self.drain(master)
         self.assertEqual(process.wait(60), OK, shown)
         self.assertRegex(shown, r"\d+% \[#* *\] [\d,]+ records")
