@@ -13,10 +13,9 @@
 #include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
 #include <fmt/format.h>
-#include <future>
+#include <latch>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <unistd.h>
 
 namespace cairn::actors {
@@ -133,6 +132,7 @@ public:
   void close_now(channel& c, const std::string& reason);
 
 private:
+  void close_all(const std::shared_ptr<std::latch>& ended);
   void attach_now(const std::shared_ptr<channel>& c);
   void greeted(channel& c, const caf::node_id& node, caf::actor_id actor);
   void lost(const std::shared_ptr<channel>& c, const std::string& reason);
@@ -214,22 +214,29 @@ void plane::stop() {
     if (std::exchange(gate_->owner, nullptr) == nullptr) return;
   }
   companion_->on_enqueue(nullptr);
-  // A connection that BASP has just been given is closed only when BASP has looked at it, so this
-  // may take some rounds.
-  bool all_closed = false;
-  while (!all_closed) {
-    std::promise<bool> closed;
-    post([&] {
-      ended_ = true;
-      const auto open = open_;
-      for (const auto& c : open)
-        close_now(*c, "this node ends");
-      // Behind what closing has left in the loop, see lost().
-      post([&] { post([&] { post([&] { closed.set_value(open_.empty()); }); }); });
+  const auto ended = std::make_shared<std::latch>(1);
+  post([this, ended] {
+    ended_ = true;
+    close_all(ended);
+  });
+  ended->wait();
+}
+
+/// A connection that BASP has just been given is closed only when BASP has looked at it, so this
+/// may take some rounds of the loop.
+void plane::close_all(const std::shared_ptr<std::latch>& ended) {
+  const auto open = open_;
+  for (const auto& c : open)
+    close_now(*c, "this node ends");
+  // Behind what closing has left in the loop, see lost().
+  post([this, ended] {
+    post([this, ended] {
+      post([this, ended] {
+        if (!open_.empty()) return close_all(ended);
+        ended->count_down();
+      });
     });
-    all_closed = closed.get_future().get();
-    if (!all_closed) std::this_thread::yield();  // each round is a trip through the loop
-  }
+  });
 }
 
 // --- plane: attaching ----------------------------------------------------------------------------
