@@ -133,6 +133,7 @@ public:
 
 private:
   void close_all(const std::shared_ptr<std::latch>& ended);
+  void end_basp();
   void attach_now(const std::shared_ptr<channel>& c);
   void greeted(channel& c, const caf::node_id& node, caf::actor_id actor);
   void lost(const std::shared_ptr<channel>& c, const std::string& reason);
@@ -233,10 +234,23 @@ void plane::close_all(const std::shared_ptr<std::latch>& ended) {
     post([this, ended] {
       post([this, ended] {
         if (!open_.empty()) return close_all(ended);
+        end_basp();
         ended->count_down();
       });
     });
   });
+}
+
+/// Ends BASP as the middleman would, and then closes its mailbox, which CAF 0.18.7 forgets:
+/// abstract_broker::cleanup() goes on to local_actor's and leaves out scheduled_actor's. The clock
+/// of the actor system still runs. A heartbeat's tick that it delivers to a broker that has ended
+/// would stay in the open mailbox; its sender is the broker, so the two would keep each other for
+/// ever.
+void plane::end_basp() {
+  basp_->context(&loop());
+  basp_->quit();
+  basp_->finalize();
+  basp_->caf::scheduled_actor::cleanup(caf::error{}, &loop());
 }
 
 // --- plane: attaching ----------------------------------------------------------------------------

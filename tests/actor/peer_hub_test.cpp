@@ -280,6 +280,19 @@ TEST_CASE("peer hub: envelopes for nobody are dropped, a receiver can be replace
   end_note_taker(world.system, taker);
 }
 
+// LeakSanitizer judges: a tick that came after BASP's end would keep BASP, see plane::end_basp().
+TEST_CASE("peer hub: one that ends in the middle of its heartbeats leaves nothing behind") {
+  hub_world world;
+  for (int round = 0; round < 20; ++round) {
+    auto often = hub_world::settings("n1");
+    often.limits.heartbeat = 1ms;
+    auto n1 = world.start(std::move(often));
+    auto n2 = world.start("n2");
+    link(*n1, *n2, "n2");
+    REQUIRE(n2->got.wait_up("n1"));
+  }
+}
+
 TEST_CASE("peer hub: impossible configurations are refused") {
   auto config = hub_world::settings("n1");
   config.listen_host = "not-an-address";
