@@ -13,8 +13,10 @@ namespace cairn::net {
 namespace {
 
 constexpr int k_backlog = 4096;  // the kernel cuts it to net.core.somaxconn
-constexpr int k_accepted_per_round = 64;
+// Few, and then the round ends: a flood of connections does not hold up those who are served.
+constexpr int k_accepted_per_round = 8;
 constexpr std::chrono::milliseconds k_pause{50};  // after the system had no descriptor left
+constexpr std::chrono::milliseconds k_breath{1};  // until a worker has taken what it was given
 
 constexpr std::string_view k_refusal_text =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
@@ -81,27 +83,42 @@ void listener::wait() {
 }
 
 void listener::accept_ready() {
+  workers_.front()->end_round();
   for (int i = 0; i < k_accepted_per_round; ++i) {
+    worker* const home = choose_home();
+    if (home == nullptr) return pause(k_breath);
     const int descriptor =
         ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
-      place(descriptor);
+      place(descriptor, *home);
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // No descriptors or memory: waiting at once again would spin.
     workers_.front()->log(fmt::format("http: cannot accept: {}", std::strerror(errno)));
-    pause_.expires_after(k_pause);
-    pause_.async_wait([this](const boost::system::error_code& ec) {
-      if (!ec && acceptor_.is_open()) wait();
-    });
-    return;
+    return pause(k_pause);
   }
   wait();
 }
 
-void listener::place(int descriptor) {
+void listener::pause(std::chrono::milliseconds span) {
+  pause_.expires_after(span);
+  pause_.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec && acceptor_.is_open()) wait();
+  });
+}
+
+// In turn; one that is behind is passed over. What nobody can take stays in the kernel's queue.
+worker* listener::choose_home() {
+  for (std::size_t i = 0; i < workers_.size(); ++i, ++turn_) {
+    worker& next = *workers_[turn_ % workers_.size()];
+    if (next.takes_more()) return &next;
+  }
+  return nullptr;
+}
+
+void listener::place(int descriptor, worker& home) {
   const gateway_limits& limits = shared_.config.limits;
   const std::size_t before = shared_.connections.fetch_add(1, std::memory_order_relaxed);
   if (before >= limits.max_connections + limits.overflow_connections) {
@@ -109,7 +126,8 @@ void listener::place(int descriptor) {
     workers_.front()->metrics().count_refused(refusal::too_many_connections);
     return turn_away(descriptor);
   }
-  workers_[turn_++ % workers_.size()]->adopt(descriptor, before >= limits.max_connections);
+  ++turn_;
+  home.adopt(descriptor, before >= limits.max_connections);
 }
 
 }  // namespace cairn::net

@@ -1,6 +1,7 @@
 #pragma once
 // Accepts connections and hands them to the workers in turn, so that each has as many as the
-// others.
+// others; a worker that does not get on is passed over. A few at a time: a flood of connections
+// waits in the kernel's queue, not before those who are served.
 
 #include "net/server/worker.hpp"
 
@@ -24,7 +25,9 @@ public:
 private:
   void wait();
   void accept_ready();
-  void place(int descriptor);
+  void pause(std::chrono::milliseconds span);
+  [[nodiscard]] worker* choose_home();
+  void place(int descriptor, worker& home);
 
   gateway_shared& shared_;
   const std::vector<std::unique_ptr<worker>>& workers_;

@@ -85,9 +85,10 @@ void worker::run() {
 }
 
 void worker::run_round() {
+  round_over_ = false;
   if (io_.run_one() == 0) return;
   refresh_clock();
-  for (std::size_t i = 1; i < k_handlers_per_round && io_.poll_one() != 0; ++i) {
+  for (std::size_t i = 1; i < k_handlers_per_round && !round_over_ && io_.poll_one() != 0; ++i) {
   }
   // Requests that came together travel together; so do the answers of one connection.
   port_->flush();
@@ -112,10 +113,13 @@ void worker::mark_dirty(session& s) {
 }
 
 void worker::adopt(int descriptor, bool overflow) {
+  arriving_.fetch_add(1, std::memory_order_relaxed);
   boost::asio::post(io_, [this, descriptor, overflow] { add(descriptor, overflow); });
 }
 
 void worker::add(int descriptor, bool overflow) {
+  arriving_.fetch_sub(1, std::memory_order_relaxed);
+  end_round();
   boost::intrusive_ptr<session> s(new session(*this, overflow));
   s->set_place(sessions_.size());
   sessions_.push_back(s);

@@ -56,6 +56,11 @@ public:
   /// Takes over a connected socket. It counts in `shared.connections` already. `overflow`: it is
   /// one too many, so only probes are answered.
   void adopt(int descriptor, bool overflow);
+  /// False: it has not looked yet at so many that it was given. Ask before adopt(), which takes one
+  /// all the same.
+  [[nodiscard]] bool takes_more() const {
+    return arriving_.load(std::memory_order_relaxed) < k_arriving_max;
+  }
   /// Accepts no more requests; `idle` is called, on this worker's thread, when no connection is
   /// left.
   void drain(std::function<void()> idle);
@@ -72,6 +77,8 @@ public:
   [[nodiscard]] exchange* take_exchange();
   void give_back(exchange* used);
 
+  /// Answers go out before anything else is done.
+  void end_round() { round_over_ = true; }
   /// `s` has output: it is written at the end of this round.
   void mark_dirty(session& s);
   /// `s` has closed.
@@ -80,6 +87,8 @@ public:
   void log(std::string_view line);
 
 private:
+  static constexpr std::size_t k_arriving_max = 16;
+
   void run_round();
   void write_dirty();
   void refresh_clock();
@@ -92,8 +101,10 @@ private:
   loop_timer ticker_;
   std::chrono::milliseconds tick_every_;
   bool ticking_ = false;
+  bool round_over_ = false;
   std::unique_ptr<backend_port> port_;
   std::atomic<bool> woken_{false};
+  std::atomic<std::size_t> arriving_{0};  // adopted, not added yet
   std::atomic<bool> stopped_{false};
   worker_context context_;
   worker_metrics metrics_;
