@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Hostile clients of many kinds at once, beside one that behaves: it is served without an error and soon, and
-afterwards memory, descriptors and threads are back where they were."""
+"""Hostile clients of many kinds at once, beside one that behaves: it is served without an error and as soon as beside
+as many polite clients, and afterwards memory, descriptors and threads are back where they were.
+
+How soon is measured in the same seconds on a second node, which has as many connections of polite clients: so a
+machine that is slow, or busy with something else, is slow to both."""
 
 import random
 import socket
@@ -10,11 +13,13 @@ import time
 
 from harness.case import Case, main, wait_until
 from harness.history import OK, History, check
+from harness.http import Http
 from harness.node import Node
 from harness.workload import RECORDS, append, read_values
 
 SECONDS = 12
-GOOD_MS_MAX = 1500  # two cores, eight abusers in Python beside it
+STORMS = 3  # a node that lets itself be held up is held up in each; a disk that stalls once is not
+TIMES_SLOWER_MAX = 5  # than among polite clients: the slowest of all requests of one storm
 
 
 class Abuser(threading.Thread):
@@ -104,6 +109,69 @@ class Abuser(threading.Thread):
         line.close()
 
 
+class PoliteCrowd(threading.Thread):
+    """On a node of its own: for each connection of an abuser one with a request and its answer."""
+
+    def __init__(self, address, abusers, stop):
+        super().__init__(daemon=True)
+        self.address, self.abusers, self.stop = address, abusers, stop
+        self.connections = 0
+
+    def run(self):
+        while not self.stop.is_set():
+            if self.connections >= sum(abuser.connections for abuser in self.abusers):
+                self.stop.wait(0.001)
+                continue
+            self.connections += 1
+            try:
+                with socket.create_connection(self.address, 10) as line:
+                    line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    while line.recv(65536):
+                        pass
+            except OSError:
+                pass  # a queue of connections that ran over: no matter of this test
+
+
+class GoodClient(threading.Thread):
+    """Appends, reads what it has appended, and asks for health, one after the other; it is never refused."""
+
+    def __init__(self, address, history, stop, name):
+        super().__init__(daemon=True)
+        self.history, self.stop, self.name = history, stop, name
+        self.http = Http(address, 30)
+        self.http.connect()  # before anybody can crowd it out
+        self.times = []
+        self.error = None
+
+    def run(self):
+        try:
+            with self.http as client:
+                while not self.stop.is_set():
+                    self.go_round(client)
+        except Exception as error:  # tidy-ok: shown by the test
+            self.error = error
+
+    def go_round(self, client):
+        entry = self.timed(lambda: self.append_one(client))
+        answer = self.timed(lambda: client.get(f"{RECORDS}/{entry.base}"))
+        if (answer.status, answer.json().get("value")) != (200, entry.values[0]):
+            raise AssertionError(answer)
+        if (answer := self.timed(lambda: client.get("/livez"))).status != 200:
+            raise AssertionError(answer)
+
+    def append_one(self, client):
+        entry, response = append(client, self.history, [f"{self.name}/{len(self.history.appends)}"])
+        if entry.outcome != OK:
+            raise AssertionError(response)
+        return entry
+
+    def timed(self, request):
+        begun = time.monotonic()
+        answer = request()
+        self.times.append(time.monotonic() - begun)
+        return answer
+
+
 BAD_REQUESTS = [
     b"GET / HTTP/2.0\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -131,50 +199,56 @@ KINDS = ("slow_headers", "slow_body", "resets", "garbage", "bad_requests", "huge
 class HostileClients(Case):
     def test_a_good_client_does_not_notice(self):
         history = History()
-        with Node(self.dir / "n1").start() as node:
+        with Node(self.dir / "n1").start() as node, Node(self.dir / "n2").start() as calm:
             with node.client() as client:
                 for i in range(50):
                     append(client, history, [f"warm/{i}/{n}/" + "w" * 2000 for n in range(20)],
                            content_type="application/x-ndjson")
-            self.storm(node, history, 2)  # caches, pools and threads that are made once
+            self.storm(node, calm, history, 2)  # caches, pools and threads that are made once
             self.settle(node)
             base = (node.rss_bytes(), len(node.descriptors()), node.threads())
-            slowest, served, abusers = self.storm(node, history, SECONDS)
+            self.assert_served_as_among_polite_clients(node, calm, history)
             after = wait_until(lambda: self.back_to(node, base), 25, lambda: (
                 f"back to base {base}: RSS {node.rss_bytes()}, {len(node.descriptors())} descriptors, "
                 f"{node.threads()} threads"))
-            self.note(f"{served} good requests, the slowest {slowest * 1000:.0f} ms; connections "
-                      f"{ {a.kind: a.connections for a in abusers} }; RSS {base[0] >> 20} -> {after[0] >> 20} MB, "
-                      f"descriptors {base[1]} -> {after[1]}")
-            self.assertLess(slowest, GOOD_MS_MAX / 1000)
+            self.note(f"RSS {base[0] >> 20} -> {after[0] >> 20} MB, descriptors {base[1]} -> {after[1]}")
             with node.client() as client:
                 self.assertEqual(client.get("/readyz").status, 200)
             self.assert_only_our_records(node, history)
             self.assertEqual(node.stop(), 0, node.output())
             self.assertLess(len(node.output()), 1 << 20, "the log was flooded")
+            self.assertEqual(calm.stop(), 0, calm.output())
 
-    def storm(self, node, history, seconds):
+    def assert_served_as_among_polite_clients(self, node, calm, history):
+        seen = []
+        for _ in range(STORMS):
+            slowest, usual = self.storm(node, calm, history, SECONDS)
+            if slowest <= TIMES_SLOWER_MAX * usual:
+                return
+            seen.append(f"{slowest * 1000:.0f} ms, {usual * 1000:.0f} ms among polite clients")
+        self.fail(f"the slowest answer in each storm: {'; '.join(seen)}")
+
+    def storm(self, node, calm, history, seconds):
+        """The slowest answer to the good client of `node`, which is under attack, and to that of `calm`."""
         stop = threading.Event()
+        good = [GoodClient(node.http_address, history, stop, "good"),
+                GoodClient(calm.http_address, History(), stop, "calm")]
         abusers = [Abuser(node.http_address, kind, stop, seed) for seed, kind in enumerate(KINDS)]
-        for abuser in abusers:
-            abuser.start()
-        slowest, served, deadline = 0, 0, time.monotonic() + seconds
-        with node.client(10) as client:
-            while time.monotonic() < deadline:
-                begun = time.monotonic()
-                entry, response = append(client, history, [f"good/{len(history.appends)}"])
-                self.assertEqual(entry.outcome, OK, response)
-                answer = client.get(f"{RECORDS}/{entry.base}")
-                self.assertEqual((answer.status, answer.json()["value"]), (200, entry.values[0]), answer)
-                self.assertEqual(client.get("/livez").status, 200)
-                slowest, served = max(slowest, time.monotonic() - begun), served + 3
+        crowd = PoliteCrowd(calm.http_address, abusers, stop)
+        threads = [*good, *abusers, crowd]
+        for thread in threads:
+            thread.start()
+        stop.wait(seconds)
         stop.set()
-        for abuser in abusers:
-            abuser.join(30)
-            self.assertFalse(abuser.is_alive(), f"{abuser.kind} hangs")
-            if abuser.error:
-                raise abuser.error
-        return slowest, served, abusers
+        for thread in threads:
+            thread.join(60)
+            self.assertFalse(thread.is_alive(), f"{getattr(thread, 'kind', thread.name)} hangs")
+            if getattr(thread, "error", None):
+                raise thread.error
+        self.note(f"{seconds} s: {len(good[0].times)} good requests, the slowest {max(good[0].times) * 1000:.0f} ms; "
+                  f"{len(good[1].times)} among polite clients, {max(good[1].times) * 1000:.0f} ms; connections "
+                  f"{ {a.kind: a.connections for a in abusers} }, {crowd.connections} polite")
+        return [max(one.times) for one in good]
 
     def settle(self, node):
         """Until the connections of a storm are gone."""
