@@ -46,7 +46,6 @@ caf::behavior log_state::make_behavior() {
       },
       [this](apply_retention) {
         journal_.count();
-        store_->check_disk_space();
         apply_retention_now();
         refresh_segments();
         fence_if_needed();

@@ -61,6 +61,7 @@ public:
   /// The log takes no writes any more, for this reason. The first reason stays.
   void fence(std::string reason);
   void set_closing() { closing_.store(true, std::memory_order_release); }
+  /// Written by the RaftActor alone, which knows what has been refused.
   void set_disk_full(bool full) { disk_full_.store(full, std::memory_order_relaxed); }
   [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool fenced() const { return fenced_.load(std::memory_order_acquire); }

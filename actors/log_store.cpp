@@ -12,9 +12,6 @@ namespace {
 
 constexpr term_id k_first_term{1};
 
-/// A full disk counts as full until there is room for a few large groups.
-constexpr std::uint64_t k_free_again_bytes = 32 * k_mib_bytes;
-
 result<raft::configuration> decode(const shared_bytes& payload, log_index index,
                                    const std::string& directory) {
   auto config = raft::decode_configuration(payload);
@@ -164,11 +161,9 @@ status log_store::write(const raft::persist_batch& batch) {
   }
   const auto ended = env_.monotonic_ns();
   gate_->write_ended();
-  if (done.code() == errc::disk_full) disk_is_full(done.error());
   if (!done) return done;
   next_step_ = step::sync;
   if (facts.frames == 0) return {};
-  if (gate_->disk_full()) gate_->set_disk_full(false);
   gate_->size_bytes.store(log_->size_bytes(), std::memory_order_relaxed);
   facts.write_ns = written - begun;
   facts.sync_ns = ended - written;
@@ -249,22 +244,8 @@ status log_store::append(const std::vector<raft::entry>& entries, commit_facts& 
 status log_store::reserve(std::uint64_t bytes) {
   if (fenced()) return error{errc::io_error, fence_reason_};
   auto reserved = log_->reserve(bytes);
-  if (reserved) {
-    if (gate_->disk_full()) gate_->set_disk_full(false);
-    return reserved;
-  }
-  if (log_->fenced()) return fence("reservation of space", reserved.error());
-  if (reserved.code() == errc::disk_full) disk_is_full(reserved.error());
+  if (!reserved && log_->fenced()) return fence("reservation of space", reserved.error());
   return reserved;
-}
-
-void log_store::disk_is_full(const error& cause) {
-  if (gate_->disk_full()) return;
-  spdlog::error(
-      "log {}: the disk is full, so appends are refused; reads go on and appends are taken again "
-      "as soon as there is room ({})",
-      config_.name, cause.detail);
-  gate_->set_disk_full(true);
 }
 
 status log_store::fence(const char* attempted, const error& cause) {
@@ -351,15 +332,6 @@ std::optional<log_trimmed> log_store::apply_retention() {
   return log_trimmed{.start = {start.index, start.term},
                      .start_offset = start.next_offset,
                      .lowest = log_->lowest_offset()};
-}
-
-void log_store::check_disk_space() {
-  if (!gate_->disk_full()) return;
-  const auto free = env_.free_bytes(config_.directory);
-  if (free && *free >= k_free_again_bytes) {
-    spdlog::info("log {}: the disk has room again ({} MiB)", config_.name, *free / k_mib_bytes);
-    gate_->set_disk_full(false);
-  }
 }
 
 status log_store::close() {

@@ -71,7 +71,7 @@ public:
   /// Anything else: fenced.
   [[nodiscard]] status write(const raft::persist_batch& batch);
 
-  /// Finds room ahead, see segmented_log::reserve. disk_full also shows in the gate.
+  /// Finds room ahead, see segmented_log::reserve.
   [[nodiscard]] status reserve(std::uint64_t bytes);
   [[nodiscard]] std::uint64_t room_bytes() const { return log_->room_bytes(); }
 
@@ -87,9 +87,6 @@ public:
   /// Rolls by age, trims by age and size what is published; says where the log begins now if that
   /// has changed. A trim that cannot be made durable fences the store.
   std::optional<log_trimmed> apply_retention();
-
-  /// Looks whether a full disk has room again; cheap.
-  void check_disk_space();
 
   /// Syncs and closes. Fails with what storage says; io_error if fenced.
   [[nodiscard]] status close();
@@ -112,7 +109,6 @@ private:
             std::unique_ptr<storage::segmented_log> log);
 
   status fence(const char* attempted, const error& cause);
-  void disk_is_full(const error& cause);
 
   storage::env& env_;
   log_store_config config_;

@@ -215,11 +215,13 @@ void raft_state::answer_clients(replica_effects& out) {
     config_.gate->release_appends(out.released_appends, out.released_bytes);
   }
   if (out.disk_full) {
-    if (*out.disk_full && !config_.gate->disk_full()) {
+    if (*out.disk_full) {
       spdlog::error(
           "log {}: the disk is full, so appends are refused; reads go on and appends are taken "
-          "again as soon as there is room",
-          config_.log_name);
+          "again as soon as there is room ({})",
+          config_.log_name, replica_.no_room());
+    } else {
+      spdlog::info("log {}: the disk has room again", config_.log_name);
     }
     config_.gate->set_disk_full(*out.disk_full);
   }

@@ -184,7 +184,7 @@ void replica::persisted(raft::persist_ticket ticket, errc code, const std::strin
     room_bytes_ = room_bytes;
     no_room_ = detail;
     retry_persist_ns_ = now_.monotonic_ns + k_retry_write_ns;
-    tell_disk_full(true);
+    disk_is_full(0);
     return;
   }
   if (code != errc::none) return fence(detail);

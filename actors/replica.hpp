@@ -21,6 +21,9 @@
 //
 // A leader proposes only what fits the room that storage has reserved (reserve, room_reserved), so
 // a full disk refuses whole appends; and it hands the lead over, since another node may have room.
+// The disk counts as full from the first append or write that it has no room for until room in
+// stock, or more if more was refused, has been reserved; what squeezes in meanwhile changes
+// nothing.
 
 #include "actors/append_plan.hpp"
 #include "actors/messages.hpp"
@@ -113,7 +116,7 @@ struct replica_effects {
   std::vector<raft::notice> notices;
   std::optional<raft::leadership> lead;  ///< when it has changed
   bool members_changed = false;          ///< look at replica::members()
-  std::optional<bool> disk_full;         ///< appends are refused, or taken again
+  std::optional<bool> disk_full;         ///< when it has changed, see no_room() for why
   log_range range;                       ///< as published now
 };
 
@@ -189,6 +192,8 @@ public:
   /// What readers may see.
   [[nodiscard]] log_range range() const;
   [[nodiscard]] const std::string& fence_reason() const { return fence_reason_; }
+  /// What storage said when it had no room last.
+  [[nodiscard]] const std::string& no_room() const { return no_room_; }
   /// Appends that wait to be proposed or sent, and those that are on their way.
   [[nodiscard]] std::size_t waiting_count() const { return waiting_.size(); }
   [[nodiscard]] std::size_t open_count() const { return open_items_; }
@@ -276,7 +281,8 @@ private:
   void propose_waiting();
   [[nodiscard]] std::vector<waiting_item> next_group();
   void ask_for_room();
-  void tell_disk_full(bool full);
+  void disk_is_full(std::uint64_t refused_bytes);
+  void room_is_found(std::uint64_t reserved_bytes);
   void hand_over();
   void propose(std::vector<waiting_item> group);
   [[nodiscard]] bool propose_frame(const storage::frame_input& frame);
@@ -327,11 +333,11 @@ private:
   std::shared_ptr<const raft::persist_batch> writing_;  // given out, not finished
   std::uint64_t retry_persist_ns_ = 0;                  // 0: it is being written
   std::uint64_t room_bytes_ = 0;
-  bool reserving_ = false;
-  bool reserving_for_appends_ = false;  // those that do not fit are refused if it fails
-  std::uint64_t room_pause_ticks_ = 0;  // before more is reserved ahead of need
-  std::string no_room_;                 // why there is no more, if so
-  bool disk_full_ = false;              // as told last
+  std::uint64_t reserving_bytes_ = 0;    // 0: nothing is asked for
+  bool reserving_for_appends_ = false;   // those that do not fit are refused if it fails
+  std::uint64_t room_pause_ticks_ = 0;   // before more is reserved ahead of need
+  std::string no_room_;                  // why there is no more, if so
+  std::uint64_t room_missed_bytes_ = 0;  // the disk is full until so much is reserved; 0: it is not
   std::uint64_t next_hand_over_ns_ = 0;
   std::string fence_reason_;
   std::string close_reason_;

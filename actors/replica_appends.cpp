@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t k_room_least_bytes = k_mib_bytes;
 /// After a reservation ahead of need has failed.
 constexpr std::uint64_t k_room_pause_ticks = 20;
+/// What is refused together counts as one need up to so many times the room in stock.
+constexpr std::uint64_t k_room_missed_factor = 8;
 /// Between two attempts to hand the lead over because the disk is full: every disk may be.
 constexpr std::uint64_t k_hand_over_pause_ticks = 100;
 
@@ -79,11 +81,14 @@ std::vector<replica::waiting_item> replica::next_group() {
   return group;
 }
 
-// What waits and does not fit decides what is asked for; otherwise some is kept in stock.
+// What waits and does not fit decides what is asked for; otherwise some is kept in stock. Whoever
+// has a full disk, leader or not, asks until there is room again.
 void replica::ask_for_room() {
-  if (!leads() || reserving_ || core_.fenced()) return;
+  const bool full = room_missed_bytes_ > 0;
+  if ((!leads() && !full) || reserving_bytes_ > 0 || core_.fenced()) return;
+  if (retry_persist_ns_ != 0) return;  // that finds out as well
   std::uint64_t wanted_bytes = 0;
-  if (!writing_ && !transfer_) {
+  if (leads() && !writing_ && !transfer_) {
     for (const waiting_item& item : waiting_)
       wanted_bytes += storage::frame_stride_bytes(item.item.payload.size());
   }
@@ -91,43 +96,55 @@ void replica::ask_for_room() {
   if (reserving_for_appends_) {
     wanted_bytes = std::max(wanted_bytes, std::min(k_room_least_bytes, config_.room_wanted_bytes));
   } else {
-    const bool enough = room_bytes_ >= config_.room_wanted_bytes / 4 && !disk_full_;
+    const bool enough = room_bytes_ >= config_.room_wanted_bytes / 4 && !full;
     if (enough || room_pause_ticks_ > 0) return;
-    wanted_bytes = config_.room_wanted_bytes;
+    wanted_bytes = full ? room_missed_bytes_ : config_.room_wanted_bytes;
   }
-  reserving_ = true;
+  reserving_bytes_ = wanted_bytes;
   out_.reserve_bytes = wanted_bytes;
 }
 
-void replica::tell_disk_full(bool full) {
-  disk_full_ = full;
-  out_.disk_full = full;
+// Until there is room for what is in stock otherwise, at least: less than that is soon used up.
+void replica::disk_is_full(std::uint64_t refused_bytes) {
+  if (room_missed_bytes_ == 0) out_.disk_full = true;
+  room_missed_bytes_ = std::max({room_missed_bytes_, refused_bytes, config_.room_wanted_bytes});
+}
+
+void replica::room_is_found(std::uint64_t reserved_bytes) {
+  if (room_missed_bytes_ == 0) return;
+  if (reserved_bytes < room_missed_bytes_) {
+    room_pause_ticks_ = 0;  // some of it was found: perhaps there is all of it
+    return;
+  }
+  room_missed_bytes_ = 0;
+  out_.disk_full = false;
 }
 
 void replica::room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes) {
-  reserving_ = false;
+  const std::uint64_t asked_bytes = std::exchange(reserving_bytes_, 0);
   room_bytes_ = room_bytes;
-  if (code == errc::none) {
-    tell_disk_full(false);
-    return;
-  }
+  if (code == errc::none) return room_is_found(asked_bytes);
   no_room_ = detail;
   room_pause_ticks_ = k_room_pause_ticks;
   if (!reserving_for_appends_) return;
   // Whatever else storage says, no client could have known better.
   const errc reason = code == errc::disk_full ? code : errc::internal;
-  if (reason == errc::disk_full) tell_disk_full(true);
+  std::uint64_t refused_bytes =
+      std::min(asked_bytes, k_room_missed_factor * config_.room_wanted_bytes);
   std::uint64_t used_bytes = 0;
   for (waiting_item& item : std::exchange(waiting_, {})) {
     const std::uint64_t bytes = storage::frame_stride_bytes(item.item.payload.size());
     if (used_bytes + bytes > room_bytes_) {
       refuse(item, reason, no_room_);
+      refused_bytes = std::max(refused_bytes, bytes);
     } else {
       used_bytes += bytes;
       waiting_.push_back(std::move(item));
     }
   }
-  if (reason == errc::disk_full) hand_over();
+  if (reason != errc::disk_full) return;
+  disk_is_full(refused_bytes);
+  hand_over();
 }
 
 // A full disk is this node's trouble, not the group's.

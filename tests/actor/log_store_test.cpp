@@ -364,16 +364,31 @@ TEST_CASE("log store: a batch that met a full disk goes on where it stopped") {
   for (int i = 0; i < 3; ++i) {
     CHECK(store->write(batch).code() == errc::disk_full);
     CHECK_FALSE(store->fenced());
-    CHECK(store->gate().disk_full());
     CHECK(store->log().next_index() == log_index(4));
   }
   CHECK(store->reserve(9000).code() == errc::disk_full);
   env.set_capacity_bytes({});
   must(store->write(batch));
-  CHECK_FALSE(store->gate().disk_full());
   CHECK(boot_of(*store).last == log_index(5));
   must(store->reserve(20'000));
   CHECK(store->room_bytes() >= 20'000);
+}
+
+TEST_CASE("log store: whether the disk counts as full is not its to say") {
+  const quiet_log quiet;
+  sim_env env(1);
+  auto store = open_store(env);
+  must(store->bootstrap(group_of({raft::node_id(1)})));
+  batch_maker make(boot_of(*store));
+  store->gate().set_disk_full(true);
+  must(store->write(make.of(1, 1)));  // a small write that squeezes in
+  CHECK(store->gate().disk_full());
+  must(store->reserve(1000));
+  CHECK(store->gate().disk_full());
+  store->gate().set_disk_full(false);
+  env.set_capacity_bytes(env.used_bytes());
+  CHECK(store->reserve(9000).code() == errc::disk_full);
+  CHECK_FALSE(store->gate().disk_full());  // nobody's append has been refused
 }
 
 TEST_CASE("log store: a failed write, sync or save is never tried again") {

@@ -174,6 +174,81 @@ TEST_CASE("replica: a full disk refuses whole appends, and takes them again") {
   CHECK_FALSE(host.disk_full);
 }
 
+TEST_CASE("replica: a full disk stays full, whatever squeezes in, until there is room for more") {
+  replica_host host(1, 1);
+  std::uint64_t now_ms = 0;
+  const auto pass_seconds = [&](int count) {
+    for (int i = 0; i < count * 20; ++i) {
+      host.it.set_time({(now_ms += 50) * 1'000'000, static_cast<unix_ms>(now_ms)});
+      host.it.tick();
+      host.run();
+    }
+  };
+  host.room_bytes = 300;
+  host.run();
+  CHECK_FALSE(host.disk_full);  // not all that is wanted in stock, but nothing has been refused
+  pass_seconds(3);
+  CHECK_FALSE(host.disk_full);
+  host.it.append(1, {item_of(1, 1000)});
+  host.run();
+  CHECK(host.code(1) == errc::disk_full);
+  CHECK(host.disk_full);
+  host.changes_of_full = 0;
+  for (std::uint64_t id = 2; id < 20; ++id) {
+    // There is room for this one, and storage finds some more now and then.
+    host.room_bytes = id % 3 == 0 ? 1 * k_mib_bytes : 300;
+    host.it.append(1, {item_of(id, 100, 1'000'000)});
+    host.run();
+    pass_seconds(1);
+  }
+  CHECK(host.disk_full);
+  CHECK(host.changes_of_full == 0);
+  host.room_bytes = 64 * k_mib_bytes;
+  pass_seconds(2);
+  CHECK_FALSE(host.disk_full);
+  CHECK(host.changes_of_full == 1);
+}
+
+TEST_CASE("replica: after a large refusal a disk is full until there is room for as much") {
+  replica_host host(1, 1);
+  host.room_bytes = 10 * k_mib_bytes;  // more than is kept in stock
+  host.run();
+  host.it.append(1, {item_of(1, 20 * k_mib_bytes)});
+  host.run();
+  CHECK(host.code(1) == errc::disk_full);
+  for (int i = 1; i <= 100; ++i) {
+    host.it.set_time({i * 50'000'000ULL, 0});
+    host.it.tick();
+    host.run();
+  }
+  CHECK(host.disk_full);
+  CHECK(host.changes_of_full == 1);
+}
+
+TEST_CASE(
+    "replica: a follower's full disk is full until there is room again, not just for a write") {
+  replica_group group(3);
+  replica_host& leader = group.elect();
+  replica_host& follower = group.follower();
+  follower.hold_writes = true;
+  follower.room_bytes = 0;
+  leader.it.append(1, {item_of(1)});
+  group.deliver();
+  REQUIRE(follower.writing);
+  follower.finish_write(errc::disk_full);
+  group.deliver();
+  CHECK(follower.disk_full);
+  group.tick(10);  // it is tried again
+  REQUIRE(follower.writing);
+  follower.hold_writes = false;
+  group.tick(50);
+  CHECK(follower.disk_full);
+  CHECK(follower.changes_of_full == 1);
+  follower.room_bytes = 64 * k_mib_bytes;
+  group.tick(50);
+  CHECK_FALSE(follower.disk_full);
+}
+
 TEST_CASE("replica: a leader whose disk is full hands the lead over to a node that has room") {
   replica_group group(3);
   replica_host& full = group.elect();

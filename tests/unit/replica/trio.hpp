@@ -105,7 +105,11 @@ struct replica_host {
       advanced.insert(token);
     for (auto& r : out.requests)
       requests.push_back(r);
-    if (out.disk_full) disk_full = *out.disk_full;
+    if (out.disk_full) {
+      CHECK(disk_full != *out.disk_full);  // only changes are told
+      disk_full = *out.disk_full;
+      ++changes_of_full;
+    }
     released_appends += out.released_appends;
     released_bytes += out.released_bytes;
   }
@@ -138,6 +142,7 @@ struct replica_host {
   std::vector<actors::request_answer> requests;
   record_offset published;
   bool disk_full = false;
+  int changes_of_full = 0;
   std::uint64_t released_appends = 0;
   std::uint64_t released_bytes = 0;
 };
