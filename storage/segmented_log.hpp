@@ -243,6 +243,8 @@ private:
   void discard(std::vector<prepared_segment>& prepared);
   status activate(prepared_segment prepared);
   status reserve_active(std::uint64_t end_bytes);
+  /// ok, or disk_full with why `path` cannot have so many bytes more.
+  [[nodiscard]] status disk_has(std::uint64_t bytes, const std::string& path) const;
   /// True if the active segment never held an entry: another may take its place under its name.
   [[nodiscard]] bool may_replace_active() const;
   [[nodiscard]] bool has_entries_for(std::uint64_t bytes) const;

@@ -221,13 +221,15 @@ status segmented_log::reserve_active(std::uint64_t end_bytes) {
   // Generously first, so that it is asked rarely; exactly when the disk has no more.
   const std::uint64_t generous = std::min(std::max(end_bytes, from + config_.prefill_bytes),
                                           std::max(end_bytes, config_.segment_bytes));
-  auto reserved = active_->handles->store->allocate(from, generous - from);
+  auto reserved = disk_has(generous - from, active_->store_path);
+  if (reserved) reserved = active_->handles->store->allocate(from, generous - from);
   if (reserved) {
     active_->allocated_bytes = generous;
     return {};
   }
   if (reserved.code() != errc::disk_full) return reserved;
-  reserved = active_->handles->store->allocate(from, end_bytes - from);
+  reserved = disk_has(end_bytes - from, active_->store_path);
+  if (reserved) reserved = active_->handles->store->allocate(from, end_bytes - from);
   if (reserved) active_->allocated_bytes = end_bytes;
   return reserved;
 }
@@ -300,6 +302,12 @@ result<segmented_log::prepared_segment> segmented_log::prepare_segment(
                       std::string(k_temporary_suffix),
                   0, false};
   header.recycled = out.origin.recycled;
+  const std::uint64_t missing =
+      first_run.end_bytes - std::min(first_run.end_bytes, out.origin.size_bytes);
+  if (auto s = disk_has(missing + index_bytes(), out.origin.path); !s) {
+    if (spare) spares_->give_back(std::move(*spare));
+    return s.error();
+  }
   out.made = std::make_shared<segment>(header, directory_);
   out.handles = std::make_shared<segment_handles>();
   const auto fail = [&](const error& why) {
@@ -312,7 +320,8 @@ result<segmented_log::prepared_segment> segmented_log::prepare_segment(
   const std::uint64_t room =
       std::max(first_run.end_bytes, std::min(config_.segment_bytes, config_.prefill_bytes));
   if (room > out.origin.size_bytes) {
-    auto s = out.handles->store->allocate(0, room);
+    auto s = disk_has(room - out.origin.size_bytes + index_bytes(), out.origin.path);
+    if (s) s = out.handles->store->allocate(0, room);
     if (s.code() == errc::disk_full) s = out.handles->store->allocate(0, first_run.end_bytes);
     if (!s) return fail(s.error());
     auto size = out.handles->store->size_bytes();

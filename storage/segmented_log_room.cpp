@@ -12,7 +12,20 @@ namespace {
 // A segment with fewer free index entries than one for so many bytes asked for is left early.
 constexpr std::uint64_t k_bytes_per_entry_expected = 1024;
 
+// What a full disk keeps for all that a node needs besides its frames.
+constexpr std::uint64_t k_left_free_bytes = 256 * k_kib_bytes;
+
 }  // namespace
+
+// An allocation that fails half-way takes the last free bytes, for a moment or for good, and
+// whoever else writes then finds none. So it is not even tried.
+status segmented_log::disk_has(std::uint64_t bytes, const std::string& path) const {
+  const auto left = std::min(k_left_free_bytes, config_.segment_bytes / 4);
+  const auto free = env_.free_bytes(directory_);
+  if (!free || *free >= bytes + left) return {};
+  return error{errc::disk_full, fmt::format("{}: no room for {} bytes more, the disk has {} left",
+                                            path, bytes, *free)};
+}
 
 bool segmented_log::has_entries_for(std::uint64_t bytes) const {
   const std::uint64_t capacity = active_->handles->writable_entries().size();

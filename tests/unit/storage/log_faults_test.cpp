@@ -92,6 +92,42 @@ TEST_CASE("log: on a full disk reads and trims go on, and appends come back with
   }
 }
 
+TEST_CASE("log: what it cannot have is not tried, and the last bytes are left to others") {
+  for (const bool by_reserve : {false, true}) {
+    sim_env env(1);
+    INFO(context_of_failure(env));
+    env.set_capacity_bytes(200 * k_sim_page_bytes);
+    auto config = small_config();
+    config.segment_bytes = 64 * k_kib_bytes;
+    config.index_bytes = 0;
+    config.prefill_bytes = 16 * k_kib_bytes;
+    log_harness h(env, config, 1);
+    REQUIRE(h.open());
+    storage::frame_input frame;
+    const auto append = [&](std::size_t bytes) {
+      frame.term = std::max(h.log().last_term(), term_id(1));
+      frame.index = h.log().next_index();
+      frame.timestamp_ms = std::max(h.log().last_timestamp_ms(), env.now_ms());
+      frame.record_count = 1;
+      frame.payload = {shared_bytes::copy_of(as_byte_span(std::string(bytes, 'x')))};
+      return h.log().append({&frame, 1}).code();
+    };
+    errc refused = errc::none;
+    while (refused == errc::none) {
+      refused = by_reserve ? h.log().reserve(8000).code() : append(900);
+      if (by_reserve && refused == errc::none) refused = append(5000);
+    }
+    CHECK(refused == errc::disk_full);
+    // A quarter of a segment, but for what is rounded up to pages.
+    CHECK(*env.free_bytes("/log") >= config.segment_bytes / 4 - 2 * k_sim_page_bytes);
+    const auto before = env.operations();
+    CHECK(append(60'000) == errc::disk_full);
+    CHECK(h.log().reserve(60'000).code() == errc::disk_full);
+    CHECK(env.operations() == before);
+    REQUIRE(h.log().sync().ok());
+  }
+}
+
 TEST_CASE("log: trimming a full disk makes room for appends") {
   sim_env env(1);
   env.set_capacity_bytes(60 * k_sim_page_bytes);
