@@ -8,6 +8,9 @@ namespace cairn::apps {
 namespace {
 
 constexpr const char* k_meta_name = "/meta.toml";
+constexpr const char* k_ports_name = "/ports.json";
+constexpr const char* k_ports_room_name = "/ports.json.tmp";
+constexpr std::uint64_t k_ports_bytes_max = 1024;
 constexpr std::int64_t k_meta_format = 2;
 /// Before there were clusters: without data id and number.
 constexpr std::int64_t k_meta_format_single = 1;
@@ -38,6 +41,21 @@ result<std::string> read_whole(storage::env& env, const std::string& path) {
   if (!read) return read.error();
   text.resize(*read);
   return text;
+}
+
+result<std::unique_ptr<storage::file>> open_or_create(storage::env& env, const std::string& path) {
+  auto file = env.open(path, storage::open_mode::read_write);
+  return file.code() == errc::not_found ? env.open(path, storage::open_mode::create)
+                                        : std::move(file);
+}
+
+/// So that a node which starts on a full disk can say where it listens.
+void keep_room_for_ports(storage::env& env, const std::string& directory) {
+  const auto file = open_or_create(env, directory + k_ports_room_name);
+  if (!file) return;
+  const auto size = (*file)->size_bytes();
+  // Without it write_ports() finds its room, or none.
+  if (size && *size < k_ports_bytes_max) (void)(*file)->allocate(0, k_ports_bytes_max);
 }
 
 result<node_identity> parse_meta(const std::string& path, const std::string& text) {
@@ -162,6 +180,7 @@ result<data_directory> data_directory::open(storage::env& env, const std::string
   if (!found->on_disk) {
     if (auto written = write_meta(env, path, identity); !written) return written.error();
   }
+  keep_room_for_ports(env, path);
   return data_directory(env, path, std::move(*lock), std::move(identity));
 }
 
@@ -199,11 +218,21 @@ status data_directory::write_ports(const listening_ports& ports) const {
   const auto text =
       fmt::format("{{\"http\":{},\"grpc\":{},\"peer\":{},\"pid\":{}}}\n", field(ports.http),
                   field(ports.grpc), field(ports.peer), ports.process_id);
-  return write_whole(*env_, path_, path_ + "/ports.json", text, false);
+  CAIRN_CHECK(text.size() <= k_ports_bytes_max, "{} bytes of addresses", text.size());
+  const auto room = path_ + k_ports_room_name;
+  auto file = open_or_create(*env_, room);
+  if (!file) return file.error();
+  const byte_span bytes = as_byte_span(text);
+  if (auto written = (*file)->pwrite({&bytes, 1}, 0); !written) return written;
+  if (auto cut = (*file)->truncate(bytes.size()); !cut) return cut;
+  if (auto renamed = env_->rename(room, path_ + k_ports_name); !renamed) return renamed;
+  keep_room_for_ports(*env_, path_);  // whoever waits for a new one may remove this one
+  return {};
 }
 
 void data_directory::remove_ports() const {
-  (void)env_->remove(path_ + "/ports.json");
+  const auto told = path_ + k_ports_name;
+  if (!env_->rename(told, path_ + k_ports_room_name)) (void)env_->remove(told);
 }
 
 }  // namespace cairn::apps

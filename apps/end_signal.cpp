@@ -46,10 +46,10 @@ void end_signal::wake() {
   [[maybe_unused]] const auto written = write(wakes_, &one, sizeof one);
 }
 
-bool end_signal::wait_for_wake() {
+bool end_signal::wait_for_wake(int timeout_ms) {
   std::array<pollfd, 3> waited{pollfd{signals_, POLLIN, 0}, pollfd{failures_, POLLIN, 0},
                                pollfd{wakes_, POLLIN, 0}};
-  while (poll(waited.data(), waited.size(), -1) < 0) {
+  while (poll(waited.data(), waited.size(), timeout_ms) < 0) {
     CAIRN_CHECK(errno == EINTR, "cannot wait for signals: {}", errno);
   }
   if (((waited[0].revents | waited[1].revents) & POLLIN) != 0) return false;

@@ -21,8 +21,9 @@ public:
 
   /// Any thread; never blocks. Ends one wait_for_wake(), the one under way or the next.
   void wake();
-  /// Waits until woken (true), or until wait() would not have to (false). Main thread.
-  [[nodiscard]] bool wait_for_wake();
+  /// Waits until woken or for `timeout_ms`, -1: any time (true), or until wait() would not have to
+  /// (false). Main thread.
+  [[nodiscard]] bool wait_for_wake(int timeout_ms = -1);
 
   /// Waits for a signal or a failure. Returns the failure's reason, or nothing after a signal. From
   /// then on a further signal ends the process at once. Main thread.

@@ -35,6 +35,7 @@ constexpr const char* k_log_name = "default";
 constexpr milliseconds k_hand_over_ms{2'000};
 constexpr milliseconds k_drain_ms{4'000};
 constexpr milliseconds k_close_ms{3'500};
+constexpr int k_write_ports_again_ms = 1'000;
 /// After a failed write: enough for the answers that are under way.
 constexpr milliseconds k_fenced_drain_ms{700};
 
@@ -149,13 +150,14 @@ net::gateway_config gateway_of(const node_config& config,
   return http;
 }
 
-void write_ports(const data_directory& data, const node_config& config, std::uint16_t http_port,
-                 const node_peer_hub& hub) {
+status write_ports(const data_directory& data, const node_config& config, std::uint16_t http_port,
+                   const node_peer_hub& hub) {
   auto told = data.write_ports({.http = to_text({config.http.host, http_port}),
                                 .grpc = "",
                                 .peer = to_text({config.peer.host, hub.port()}),
                                 .process_id = static_cast<std::uint64_t>(getpid())});
   if (!told) spdlog::warn("cannot write ports.json: {}", told.error().detail);
+  return told;
 }
 
 /// The rest of the process is stuck or its state unknown; files that are open stay as they are.
@@ -264,7 +266,7 @@ std::optional<int> become_member(running_node& node, data_directory& data, liste
                     .shown = shown_of(self),
                     .http = gateway_of(node.config, std::make_shared<prometheus::Registry>()),
                     .on_listening = [&](std::uint16_t port) {
-                      write_ports(data, node.config, port, *node.hub);
+                      (void)write_ports(data, node.config, port, *node.hub);
                       spdlog::info(
                           "cairnd {} node {} waits to join a cluster, peers at {}, http://{}",
                           k_version, node.config.node_id, self.peer,
@@ -329,7 +331,7 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
   }
   const listen_address listening{config.http.host, (*gateway)->port()};
   caf::anon_send((*actors)->cluster(), actors::serves_clients{advertised(config, listening)});
-  write_ports(data, config, listening.port, *node.hub);
+  bool told = write_ports(data, config, listening.port, *node.hub).ok();
   const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - node.begun);
   spdlog::info(
       "cairnd {} node {} serves http://{}, peers at {}, data {}, offsets [{}, {}), started in {} "
@@ -337,7 +339,8 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
       k_version, config.node_id, to_text(listening), self.peer, config.data_dir,
       (*actors)->reader()->lowest_offset().value(), (*actors)->reader()->end_offset().value(),
       took.count());
-  while (node.end.wait_for_wake()) {
+  while (node.end.wait_for_wake(told ? -1 : k_write_ports_again_ms)) {
+    if (!told) told = write_ports(data, config, listening.port, *node.hub).ok();
     if (auto begun = data.log_begun(); !begun) {
       spdlog::warn("cannot write the data directory: {}", begun.error().detail);
     }

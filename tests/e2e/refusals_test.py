@@ -151,6 +151,17 @@ class Refusals(Case):
                 node.wait_ready()
                 node.kill()
 
+    def test_ports_json_comes_as_soon_as_it_can_be_written(self):
+        node = Node(self.dir / "n1")
+        obstacle = node.directory / "ports.json.tmp"
+        obstacle.mkdir(parents=True)
+        with node.spawn():
+            wait_until(lambda: "serves http://" in node.output(), 15, lambda: f"it serves: {node.output()}")
+            self.assertIn("cannot write ports.json", node.output())
+            self.assertFalse((node.directory / "ports.json").exists())
+            obstacle.rmdir()
+            node.wait_ready()
+
     def test_two_signals_end_it_at_once(self):
         with Node(self.dir / "n1").start() as node:
             stream = node.client()

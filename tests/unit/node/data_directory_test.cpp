@@ -155,6 +155,38 @@ TEST_CASE("data directory: ports.json says where the node listens, and goes with
   CHECK_FALSE(env.exists("/data/ports.json"));
 }
 
+TEST_CASE("data directory: ports.json is written on a full disk, too, again and again") {
+  sim_env env;
+  const listening_ports ports{.http = "127.0.0.1:1", .grpc = "", .peer = "", .process_id = 7};
+  const listening_ports longer{.http = "[1111:2222:3333:4444:5555:6666:7777:8888]:65535",
+                               .grpc = "",
+                               .peer = "",
+                               .process_id = 1};
+  REQUIRE(data_directory::open(env, "/data", "n1", first_start::alone).ok());
+  env.set_capacity_bytes(env.used_bytes());
+  for (int life = 0; life < 4; ++life) {
+    auto data = data_directory::open(env, "/data", "n1", first_start::alone);
+    REQUIRE(data.ok());
+    data->remove_ports();  // of the life before, which was killed
+    CHECK_FALSE(env.exists("/data/ports.json"));
+    const auto told = data->write_ports(life % 2 == 0 ? ports : longer);
+    CHECK_MESSAGE(told.ok(), told.error().detail);
+    CHECK(env.exists("/data/ports.json"));
+  }
+}
+
+TEST_CASE("data directory: ports.json survives that somebody removed it before the disk was full") {
+  sim_env env;
+  auto data = data_directory::open(env, "/data", "n1", first_start::alone);
+  REQUIRE(data.ok());
+  const listening_ports ports{.http = "127.0.0.1:1", .grpc = "", .peer = "", .process_id = 7};
+  REQUIRE(data->write_ports(ports).ok());
+  REQUIRE(env.remove("/data/ports.json").ok());
+  env.set_capacity_bytes(env.used_bytes());
+  CHECK(data->write_ports(ports).ok());
+  CHECK(env.exists("/data/ports.json"));
+}
+
 TEST_CASE("node log: text becomes a JSON string whatever is in it") {
   CHECK(json_quoted("plain") == "\"plain\"");
   CHECK(json_quoted("a\"b\\c\n") == "\"a\\\"b\\\\c\\u000a\"");
