@@ -38,8 +38,8 @@ inline constexpr std::size_t k_forward_bytes_wanted = 4 * k_mib_bytes;
 /// Kind append, lane bulk.
 /// @pre within k_items_max and k_body_bytes_max; no item without records or payload.
 [[nodiscard]] envelope_parts encode_appends(const forwarded_appends& appends);
-/// Payloads are slices of `body` and keep it alive. That a payload is a batch of `record_count`
-/// records is for the receiver to check, if it does not trust the sender's gateway.
+/// Payloads keep nothing of `body` alive but themselves. That a payload is a batch of
+/// `record_count` records is for the receiver to check, if it does not trust the sender's gateway.
 /// invalid_argument: not a batch, over a limit, or a field out of range; the detail names it.
 [[nodiscard]] result<forwarded_appends> decode_appends(const shared_bytes& head,
                                                        const shared_bytes& body);

@@ -27,7 +27,7 @@ shared_bytes body_writer::finish() {
   return {std::move(buffer), view};
 }
 
-result<shared_bytes> body_reader::take(std::uint64_t size_bytes, std::string_view what) {
+result<shared_bytes> body_reader::next(std::uint64_t size_bytes, std::string_view what) {
   if (size_bytes > left_bytes()) {
     return error{errc::invalid_argument, fmt::format("{}: {} bytes of the body, {} are left", what,
                                                      size_bytes, left_bytes())};
@@ -36,6 +36,22 @@ result<shared_bytes> body_reader::take(std::uint64_t size_bytes, std::string_vie
   auto slice = body_.slice(at_, size);
   at_ += size;
   return slice;
+}
+
+result<shared_bytes> body_reader::take(std::uint64_t size_bytes, std::string_view what) {
+  auto bytes = next(size_bytes, what);
+  if (!bytes) return bytes;
+  if (bytes->empty()) return shared_bytes();
+  if (whole_ && bytes->size() == body_.size()) return bytes;
+  return shared_bytes::copy_of(bytes->span());
+}
+
+result<body_reader> body_reader::part(std::uint64_t size_bytes, std::string_view what) {
+  auto bytes = next(size_bytes, what);
+  if (!bytes) return bytes.error();
+  body_reader reader(std::move(*bytes));
+  reader.whole_ = whole_ && reader.body_.size() == body_.size();
+  return reader;
 }
 
 status body_reader::at_end() const {

@@ -53,20 +53,27 @@ private:
   std::size_t size_bytes_ = 0;
 };
 
-/// Hands out the payloads of a body as slices of it.
+/// Hands out the payloads of a body.
 class body_reader {
 public:
   explicit body_reader(shared_bytes body) : body_(std::move(body)) {}
 
-  /// The next `size_bytes`. invalid_argument: so many are not left.
+  /// The next `size_bytes`, which keep nothing alive but themselves: whoever keeps one small entry
+  /// for long must not keep a body of a megabyte with it. So they are copied, unless they are all
+  /// of the body. invalid_argument: so many are not left.
   [[nodiscard]] result<shared_bytes> take(std::uint64_t size_bytes, std::string_view what);
+  /// A reader of the next `size_bytes`. invalid_argument: so many are not left.
+  [[nodiscard]] result<body_reader> part(std::uint64_t size_bytes, std::string_view what);
   [[nodiscard]] std::size_t left_bytes() const { return body_.size() - at_; }
   /// invalid_argument: bytes are left over.
   [[nodiscard]] status at_end() const;
 
 private:
+  [[nodiscard]] result<shared_bytes> next(std::uint64_t size_bytes, std::string_view what);
+
   shared_bytes body_;
   std::size_t at_ = 0;
+  bool whole_ = true;  // body_ is all that its owner keeps
 };
 
 /// invalid_argument: the head or the body is beyond its limit.

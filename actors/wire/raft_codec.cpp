@@ -268,8 +268,7 @@ result<raft::message_body> decode_body(const v1::RaftMessage& from, body_reader&
 
 // One message, with the part of the body that is its own.
 result<raft::message> decode_message(const v1::RaftMessage& from, const v1::RaftBatch& batch,
-                                     shared_bytes own) {
-  body_reader body(std::move(own));
+                                     body_reader body) {
   auto what = decode_body(from, body);
   if (!what) return what.error();
   if (auto end = body.at_end(); !end) return end.error();
@@ -334,7 +333,7 @@ result<raft_batch> decode_raft(const shared_bytes& head, const shared_bytes& bod
       return error{e.code, fmt::format("message {} of {} from replica {}: {}", i + 1,
                                        from.messages_size(), from.from(), e.detail)};
     };
-    auto own = payloads.take(one.body_bytes(), "body_bytes");
+    auto own = payloads.part(one.body_bytes(), "body_bytes");
     if (!own) return named(own.error());
     if (one.what_case() == v1::RaftMessage::WHAT_NOT_SET) {
       ++batch.unknown;

@@ -27,7 +27,7 @@ struct raft_batch {
   std::uint32_t unknown = 0;            ///< passed over: kinds that this version does not know
 };
 
-/// The reverse. Payloads are slices of `body` and keep it alive. Each message has passed
+/// The reverse. Payloads keep nothing of `body` alive but themselves. Each message has passed
 /// raft::malformed(); nothing is checked yet about who sent it: `from` must be the number of the
 /// envelope's sender, and `to` our own.
 /// invalid_argument: no RaftBatch, over a limit, or a field out of range; the detail names it.

@@ -15,9 +15,8 @@ from .load import ClusterLoad
 # What api.md lets a node answer to these clients, whatever is broken.
 DOCUMENTED = {("POST", 201), ("POST", 412), ("POST", 429), ("POST", 503), ("POST", 504),
               ("GET", 200), ("GET", 404), ("GET", 429), ("GET", 503), ("GET", 504)}
-# What a node may keep after a load: its limits (appends that wait, that are under way, that are not on disk, forwarded;
-# 64 MiB each, docs) and what malloc does not give back. 300 MB were seen once behind a slow disk: to be looked into.
-RSS_KEPT_MB_MAX = 512
+# What a node may keep after a load: the newest entries (16 MiB), and what malloc does not give back.
+RSS_KEPT_MB_MAX = 96
 CRASHES = ("check failed", "Sanitizer", "runtime error", "terminate called", "Assertion")
 
 

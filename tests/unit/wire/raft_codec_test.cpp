@@ -88,17 +88,31 @@ TEST_CASE("raft codec: entries travel on the bulk lane, everything small on the 
   CHECK(parts[1].kind == peer_kind::raft);
 }
 
-TEST_CASE("raft codec: payloads are slices of the body, and a single one is not copied at all") {
+TEST_CASE("raft codec: a single payload is not copied at all") {
   const auto sent = with_entries(1, 100);
   const auto parts = encode_raft(std::vector{sent});
   const auto& payload = std::get<raft::append_request>(sent.body).entries[0].payload;
   CHECK(parts[0].body.data() == payload.data());
-  const auto two = encode_raft(std::vector{with_entries(2, 100)});
-  const auto batch = decode_raft(two[0].head, two[0].body);
+  const auto batch = decode_raft(parts[0].head, parts[0].body);
   REQUIRE(batch.ok());
   const auto& entries = std::get<raft::append_request>(batch->messages[0].body).entries;
-  CHECK(entries[0].payload.data() == two[0].body.data());
-  CHECK(entries[1].payload.data() == two[0].body.data() + 100);
+  CHECK(entries[0].payload.data() == parts[0].body.data());
+}
+
+TEST_CASE("raft codec: whoever keeps an entry keeps nothing else of the body with it") {
+  const std::vector cases{std::vector{with_entries(2, 100)}, std::vector{with_entries(3, 0)},
+                          std::vector{with_entries(1, 100), with_entries(1, 100)}};
+  for (const auto& messages : cases) {
+    const auto parts = encode_raft(messages);
+    const auto bytes = parts[0].body.span();
+    auto owner = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+    const std::weak_ptr<std::vector<std::byte>> alive = owner;
+    const byte_span view(*owner);
+    auto batch = decode_raft(parts[0].head, shared_bytes(std::move(owner), view));
+    REQUIRE(batch.ok());
+    CHECK(alive.expired());
+    CHECK(batch->messages.size() == messages.size());
+  }
 }
 
 TEST_CASE("raft codec: much is spread over several envelopes, none beyond the limits") {
