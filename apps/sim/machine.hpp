@@ -54,6 +54,8 @@ struct machine {
   std::vector<std::function<void()>> while_paused;
   std::uint64_t disk_free_ns = 0;  // when the log's thread has done all it was told to
   std::shared_ptr<const raft::persist_batch> writing;
+  // Begun and not done for want of room; will be tried again. Its first steps may be on the disk.
+  std::shared_ptr<const raft::persist_batch> unfinished;
 
   // Clock.
   std::uint64_t tick_ns = 50'000'000;

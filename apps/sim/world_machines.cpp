@@ -185,6 +185,7 @@ void world::persist(std::uint64_t index, std::shared_ptr<const raft::persist_bat
     note(index, "persisted: ticket, entries, code", batch->ticket.value(), batch->entries.size(),
          static_cast<std::uint64_t>(done.code()));
     const bool failed = !done && done.code() != errc::disk_full;
+    self.unfinished = done.code() == errc::disk_full ? batch : nullptr;
     if (!failed) self.writing.reset();  // else any part of it may be on the disk
     if (done) check_persisted(index, *batch);
     self.replica->persisted(batch->ticket, done.code(), done ? "" : done.error().detail,
@@ -240,21 +241,22 @@ void world::end(std::uint64_t index, testing::crash_keep keep) {
   if (!m.up()) return;
   note(index, keep == testing::crash_keep::all ? "is killed" : "loses power");
   m.sure_to = m.durable.last();
-  if (m.writing) {
-    // In the middle of a write: any part of it may have been done.
-    if (m.writing->install) m.sure_to = log_index(0);
-    if (m.writing->truncate_from) {
-      m.sure_to = std::min(m.sure_to, raft::prior(*m.writing->truncate_from));
+  // In the middle of a write, or between two attempts: any part of it may have been done.
+  if (const auto& begun = m.writing ? m.writing : m.unfinished) {
+    if (begun->install) m.sure_to = log_index(0);
+    if (begun->truncate_from) {
+      m.sure_to = std::min(m.sure_to, raft::prior(*begun->truncate_from));
     }
-    if (random_.coin() && !m.store->fenced()) {
-      m.disk.stop_at(m.disk.operations() + 1 + random_.below(6));
-      static_cast<void>(m.store->write(*m.writing));
-    }
+  }
+  if (m.writing && random_.coin() && !m.store->fenced()) {
+    m.disk.stop_at(m.disk.operations() + 1 + random_.below(6));
+    static_cast<void>(m.store->write(*m.writing));
   }
   m.disk.crash(keep);
   m.replica.reset();
   m.store.reset();
   m.writing.reset();
+  m.unfinished.reset();
   m.while_paused.clear();
   m.paused = m.drive_due = false;
   ++m.life;
