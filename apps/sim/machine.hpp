@@ -49,6 +49,7 @@ struct machine {
   std::unique_ptr<actors::replica> replica;
   raft::core_status status;  // after the last drive
   bool drive_due = false;
+  term_id relay_term;  // the term in which its first commit, as leader, cuts it off
   bool paused = false;
   std::vector<bool> links;  // as the process knows them, by machine
   std::vector<std::function<void()>> while_paused;

@@ -90,6 +90,7 @@ void make_coups(swarm& s, testing::sim_random& random) {
   s.net.delay_jitter_ns = k_ns_per_ms * d.between(40, 150);
   s.disk_delay_us = d.between(100, 30'000);
   s.think_ms = d.between(5, 50);
+  s.relay_percent = d.sometimes(2, 50, 100);
 }
 
 }  // namespace
@@ -129,8 +130,8 @@ std::string swarm::text() const {
   interval("members", member_ms);
   interval("transfer", transfer_ms);
   interval("trim", trim_ms);
-  text += fmt::format("\nall at once {} % down {} ms coups {} % clock skew {} %", all_percent,
-                      down_ms, coup_percent, clock_skew_percent);
+  text += fmt::format("\nall at once {} % down {} ms coups {} % relays {} % clock skew {} %",
+                      all_percent, down_ms, coup_percent, relay_percent, clock_skew_percent);
   text += fmt::format(
       "\nclients {} think {} ms timeout {} ms batch {} record {} B conditional {} % reads {} % "
       "linearizable {} % to leader {} %",

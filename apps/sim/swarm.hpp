@@ -29,6 +29,9 @@ struct swarm {
   std::uint64_t isolate_ms = 0;  ///< the leader alone is cut off, sometimes one way only
   std::uint64_t clog_ms = 0;
   std::uint64_t coup_percent = 0;  ///< new leaders that are cut off at once or soon
+  /// New leaders that are cut off at once or when they first commit, while the one that was cut off
+  /// before comes back.
+  std::uint64_t relay_percent = 0;
 
   std::uint64_t sync_error_ms = 0;  ///< a sync or a write fails once
   std::uint64_t disk_full_ms = 0;

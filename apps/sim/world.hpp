@@ -134,6 +134,7 @@ private:
   void isolate(std::uint64_t index);
   void heal_later();
   void was_elected(std::uint64_t index);
+  void relay(std::uint64_t index);
   void clog();
   void sync_error();
   void disk_full();

@@ -25,10 +25,12 @@ void world::check_core(std::uint64_t index) {
     broken = "readers were shown what is not committed";
   }
   if (!broken.empty()) return fail(index, broken);
-  const bool elected =
-      now.as == raft::role::leader && m.status.as != raft::role::leader && now.term > m.status.term;
+  const bool elected = now.as == raft::role::leader &&
+                       (m.status.as != raft::role::leader || now.term > m.status.term);
+  const bool committed = now.as == raft::role::leader && now.commit > m.status.commit;
   m.status = std::move(now);
   if (elected) was_elected(index);
+  if (committed && m.relay_term == m.status.term && faults_) relay(index);
 }
 
 // What a message says must be on the sender's disk when it leaves (reliability: terms, votes,

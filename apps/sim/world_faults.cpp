@@ -153,13 +153,31 @@ void world::heal_later() {
 
 // At once: what it writes now stays on its own disk. Later: some of it gets through.
 void world::was_elected(std::uint64_t index) {
-  note(index, "is elected: term", machines_[index]->status.term.value());
-  if (!faults_ || random_.below(100) >= swarm_.coup_percent) return;
+  machine& m = *machines_[index];
+  note(index, "is elected: term", m.status.term.value());
+  if (!faults_) return;
+  if (swarm_.relay_percent != 0 && random_.below(100) < swarm_.relay_percent) {
+    if (random_.coin()) return relay(index);
+    m.relay_term = m.status.term;
+  }
+  if (random_.below(100) >= swarm_.coup_percent) return;
   if (random_.coin()) return isolate(index);
   const std::uint64_t delay_ns = random_.below(4 * swarm_.net.delay_jitter_ns + 1);
   time_.after(delay_ns, [this, index] {
     if (faults_ && failure_.empty()) isolate(index);
   });
+}
+
+// Leaders take turns: each is cut off with what it has, and the last one may go on with its own.
+void world::relay(std::uint64_t index) {
+  note(index, "is cut off, others are back");
+  machines_[index]->relay_term = {};
+  net_.heal(false);
+  for (std::uint64_t other = 0; other < machines_.size(); ++other) {
+    net_.cut(index, other);
+    net_.cut(other, index);
+  }
+  heal_later();
 }
 
 void world::clog() {
