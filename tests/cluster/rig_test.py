@@ -1,12 +1,19 @@
 #!/usr/bin/env python3
-"""What the rig does to nodes is what it says."""
+"""What the rig does to nodes is what it says, and what it looks for is found."""
 
+import shutil
+import struct
 import subprocess
 import sys
 import time
 
+import rig  # noqa: F401 (where the package harness is)
+from harness.history import History
+from harness.node import Node
+from harness.workload import append
 from rig.case import Case, main
 from rig.clocks import Clocks
+from rig.replicas import differences, frames_of
 
 # What a program sees of its clocks, as it runs: one line per question.
 WATCH = """
@@ -103,6 +110,79 @@ class ClockShim(Case):
             self.assertEqual(done.returncode, -6, f"{what}: {done}")
             self.assertIn("clock_shim: check failed", done.stderr, what)
             self.assertIn("wall clock", done.stderr, what)
+
+
+def flip(within):
+    """Another bit at this byte of a frame in the middle of the first segment."""
+    def change(log):
+        path = min(log.glob("*.store"))
+        data = bytearray(path.read_bytes())
+        at = 64
+        for _ in range(100):
+            at = (at + 64 + struct.unpack_from("<I", data, at + 8)[0] + 7) // 8 * 8
+        data[at + within] ^= 1
+        path.write_bytes(data)
+    return change
+
+
+# What may not be: one bit, or one file.
+HARM = {
+    "a byte of a payload": flip(64 + 500),
+    "a payload's stated checksum": flip(16),
+    "a payload's size": flip(8),
+    "a count of records": flip(12),
+    "a term": flip(24),
+    "an index": flip(32),
+    "an offset": flip(40),
+    "a timestamp": flip(48),
+    "a kind": flip(60),
+    "a codec": flip(61),
+    "the last segment is gone": lambda log: max(log.glob("*.store")).unlink(),
+}
+# What belongs to each node alone: the checksum that ties the header to the file, and how much was durable by then.
+NO_HARM = {"a header's checksum": flip(0), "a durable position": flip(56)}
+
+
+class Replicas(Case):
+    """One log three times stands for three replicas, one of them hurt."""
+
+    def setUp(self):
+        super().setUp()
+        self.end = 700
+        with Node(self.dir / "n1", args=("--segment-bytes", str(1 << 20))).start() as node:
+            with node.client() as client:
+                for i in range(self.end):
+                    append(client, History(), [f"{i:04}" + "x" * 2000])
+            self.assertEqual(node.stop(), 0, node.output())
+        self.log = node.directory / "logs" / "default"
+        self.assertGreater(len(list(self.log.glob("*.store"))), 1, "several segments")
+
+    def compare(self, hurt=None, who="b", end=None):
+        logs = {name: self.dir / name for name in ("a", "b", "c")}
+        for name, log in logs.items():
+            shutil.rmtree(log, ignore_errors=True)
+            shutil.copytree(self.log, log)
+            if hurt and name == who:
+                hurt(log)
+        return differences({name: frames_of(log) for name, log in logs.items()}, end or self.end)
+
+    def test_equal_replicas_are_equal(self):
+        self.assertEqual(self.compare(), [])
+        for what, change in NO_HARM.items():
+            self.assertEqual(self.compare(change), [], what)
+
+    def test_every_harm_is_found_in_every_replica(self):
+        for what, harm in HARM.items():
+            for who in ("a", "b", "c"):
+                with self.subTest(what=what, who=who):
+                    try:
+                        found = self.compare(harm, who)
+                    except AssertionError as error:  # segments that do not fit together
+                        found = [str(error)]
+                    self.assertNotEqual(found, [])
+
+    def test_records_that_all_lack_are_missed(self):
+        self.assertNotEqual(self.compare(end=self.end + 1), [])
 
 
 if __name__ == "__main__":

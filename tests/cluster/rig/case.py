@@ -11,6 +11,7 @@ from harness.workload import read_all
 
 from .cluster import HEAL_TIMEOUT_S, LOG, Cluster, end_of
 from .load import ClusterLoad
+from .replicas import differences, frames_of
 
 # What api.md lets a node answer to these clients, whatever is broken.
 DOCUMENTED = {("POST", 201), ("POST", 412), ("POST", 429), ("POST", 503), ("POST", 504),
@@ -89,7 +90,7 @@ class ClusterCase(Case):
         self.judge_history(finals)
         self.judge_answers()
         self.assert_usage_is_back(asked)
-        self.end_all(asked, final_check)
+        self.end_all(asked, final_check, end)
 
     def judge_history(self, finals):
         first, *others = finals.values()
@@ -140,14 +141,22 @@ class ClusterCase(Case):
                         present["rss_mb"] <= base["rss_mb"] + RSS_KEPT_MB_MAX)
             wait_until(back, 60, lambda: f"{node.node_id} gives back what it took: {base}, now {usage(node)}")
 
-    def end_all(self, nodes, final_check):
-        """SIGTERM ends every node well, and offline each directory is in order."""
+    def end_all(self, nodes, final_check, end):
+        """SIGTERM ends every node well; offline each directory is in order, and all hold the same frames."""
         for node in nodes:
             self.assertEqual(node.stop(), 0, node.output())
         if final_check:
             for node in nodes:
                 verified = cairn("verify", node.directory)
                 self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+            self.assert_replicas_are_equal({node.node_id: node.directory / "logs" / "default" for node in nodes}, end)
+
+    def assert_replicas_are_equal(self, logs, end):
+        """The committed prefix is the same, byte for byte, on every disk."""
+        replicas = {name: frames_of(log) for name, log in logs.items()}
+        self.assertEqual(differences(replicas, end), [], f"seed {self.seed}")
+        counts = {name: len(frames) for name, frames in replicas.items()}
+        self.note(f"the frames up to offset {end} are the same on every disk; in all they have {counts}")
 
 
 def usage(node):
