@@ -7,7 +7,8 @@ import itertools
 import random
 import unittest
 
-from harness.history import OK, REJECTED, UNKNOWN, Append, History, Read, check
+from harness.history import OK, REJECTED, UNKNOWN, Append, History, Read, check, now
+from harness.online import OnlineChecker, Violation
 
 
 def simulate(rng, operations=60, crashes=True):
@@ -302,6 +303,81 @@ class HistoryTest(unittest.TestCase):
             with self.subTest(seed=seed):
                 self.assertEqual(not found, expected, found)
         self.assertGreater(min(verdicts.values()), 300, verdicts)
+
+
+class Online(unittest.TestCase):
+    """The checker that looks on: the same log, but each contradiction is seen when it is told."""
+
+    def setUp(self):
+        self.history = History(online=OnlineChecker())
+
+    def append(self, values, base=None, outcome=OK):
+        entry = self.history.begin_append(values)
+        if base is not None or outcome != OK:
+            self.finish(entry, base, outcome)
+        return entry
+
+    def finish(self, entry, base, outcome=OK):
+        entry.resp, entry.outcome, entry.base = now(), outcome, base
+        if outcome == OK:
+            self.history.acknowledged(entry)
+
+    def read(self, start, values, end=None, known=None, floor=None):
+        floor = self.history.floor() if floor is None else floor
+        self.history.add_read(Read(now(), now(), start, values, end, 0, known, floor))
+
+    def caught(self, what, action):
+        with self.assertRaises(Violation) as raised:
+            action()
+        self.assertIn(what, str(raised.exception))
+
+    def test_right_histories_pass(self):
+        for seed in range(200):
+            rng, log, running = random.Random(seed), [], []
+            self.setUp()
+            for number in range(100):
+                if rng.random() < 0.5:
+                    values = [f"{number}/{i}" for i in range(rng.randint(1, 3))]
+                    running.append([self.append(values), None])
+                if running and rng.random() < 0.8:  # it happens, and is answered later
+                    one = rng.choice(running)
+                    if one[1] is None:
+                        one[1] = len(log)
+                        log += one[0].values
+                if running and rng.random() < 0.5:
+                    one = running.pop(rng.randrange(len(running)))
+                    if one[1] is not None:
+                        self.finish(*one)
+                    elif rng.random() < 0.5:
+                        self.finish(one[0], None, REJECTED)
+                start = rng.randint(0, len(log))
+                behind = rng.randint(start, len(log))
+                self.read(start, log[start:behind], known=behind)
+                self.read(start, log[start:start + rng.randint(0, 9)], end=len(log))
+
+    def test_each_contradiction_is_caught_at_once(self):
+        self.append(["a", "b"], 0)
+        self.append(["c"], 2)
+        self.caught("divergence", lambda: self.read(1, ["c"]))
+        self.caught("order inversion", lambda: self.append(["d"], 2))
+        self.caught("stale read", lambda: self.read(0, ["a"], end=2))
+        self.read(0, ["a"], end=2, floor=2)  # it began before c was acknowledged
+        self.caught("invented", lambda: self.read(3, ["nobody"]))
+
+    def test_what_cannot_be_is_caught_at_once(self):
+        refused = self.append(["no"], outcome=REJECTED)
+        self.caught("rejected but stored", lambda: self.read(0, refused.values))
+        self.setUp()
+        self.append(["a"], 0)
+        self.caught("duplicate", lambda: self.read(1, ["a"]))
+        self.setUp()
+        early = self.append(["early"])
+        self.read(0, [], end=2)  # somebody has two places
+        self.append(["late"])
+        self.read(0, ["early"])
+        self.caught("from the future", lambda: self.read(1, ["late"]))
+        self.finish(early, 0)
+        self.caught("sent twice", lambda: self.append(["late"]))
 
 
 if __name__ == "__main__":

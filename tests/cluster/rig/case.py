@@ -7,6 +7,7 @@ import sys
 from harness.case import Case, main, wait_until  # noqa: F401 (for the tests, too)
 from harness.history import OK, UNKNOWN, History, check
 from harness.node import cairn
+from harness.online import OnlineChecker
 from harness.workload import read_all
 
 from .cluster import HEAL_TIMEOUT_S, LOG, Cluster, end_of
@@ -35,7 +36,7 @@ class ClusterCase(Case):
         self.seed = int(os.environ.get("CAIRN_CLUSTER_SEED") or random.SystemRandom().randrange(1 << 32))
         self.rng = random.Random(self.seed)
         self.note(f"CAIRN_CLUSTER_SEED={self.seed}")
-        self.history = History()
+        self.history = History(online=OnlineChecker())
         self.cluster = None
         self.load = None
 

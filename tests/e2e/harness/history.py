@@ -29,6 +29,7 @@ class Append:
     base: int = None
     expected: int = None  # of a conditional append
     next_offset: int = None  # what a 412 said
+    floor: int = 0  # of the online checker, when it began
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Read:
     end: int = None  # the exact end at a moment within the read, when the node states it
     session: object = 0
     known: int = None  # an end that the node knew at that time; it may have been further
+    floor: int = 0  # of the online checker, when it began
 
     def seen(self):
         """How long the log certainly was when the read was answered."""
@@ -52,6 +54,7 @@ class History:
     reads: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     common: dict = field(default_factory=dict)  # one copy of each value in memory, not one of each read
+    online: object = None  # an OnlineChecker that is told of everything
 
     def begin_append(self, values, expected=None):
         """Noted before it is sent: what never comes back is unknown."""
@@ -60,12 +63,25 @@ class History:
             self.appends.append(append)
             for value in append.values:
                 self.common[value] = value
+        if self.online:
+            self.online.began(append)
         return append
+
+    def acknowledged(self, append):
+        """Its outcome is OK and its base is set."""
+        if self.online:
+            self.online.acknowledged(append)
+
+    def floor(self):
+        """For a read that is about to be sent."""
+        return self.online.present_floor() if self.online else 0
 
     def add_read(self, read):
         with self.lock:
             read.values = [self.common.get(value, value) for value in read.values]
             self.reads.append(read)
+        if self.online:
+            self.online.was_read(read)
 
     def count(self, outcome):
         with self.lock:

@@ -80,6 +80,7 @@ def append(http, history, values, expected=None, content_type="text/plain", time
         entry.base = receipt["offset"]
         if receipt["count"] != len(values):
             raise AssertionError(f"{len(values)} records were sent, the receipt is {receipt}")
+        history.acknowledged(entry)
     elif response.status == 412:
         entry.next_offset = response.json()["next_offset"]
     return entry, response
@@ -195,7 +196,7 @@ class Workload:
 
     def range_read(self, http, session, target, start):
         """A read, noted as such: start is what the target says, None for `earliest`."""
-        inv = now()
+        inv, floor = now(), self.history.floor()
         response = http.get(target, {"Accept": "application/json"})
         resp = now()
         self.note("GET", response)
@@ -203,7 +204,7 @@ class Workload:
         session = (session, http.connection)
 
         def noted(first, values, end):
-            self.history.add_read(Read(inv, resp, first, values, end if exact else None, session, end))
+            self.history.add_read(Read(inv, resp, first, values, end if exact else None, session, end, floor))
         if response.status == 404:  # behind the end, and it says which
             noted(0, [], response.json()["next_offset"])
         if response.status != 200:
