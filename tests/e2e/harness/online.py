@@ -39,8 +39,8 @@ class OnlineChecker:
     def acknowledged(self, append):
         with self.lock:
             if append.base < append.floor:
-                raise Violation(f"order inversion: {append.values[0]!r} was put at {append.base}, but the log was known "
-                                f"to have {append.floor} records before it was sent")
+                raise Violation(f"order inversion: {append.values[0]!r} was put at {append.base}, but the log was "
+                                f"known to have {append.floor} records before it was sent")
             self._grow(append.base + len(append.values))
             for i, value in enumerate(append.values):
                 self._place(append.base + i, value)
