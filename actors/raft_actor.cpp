@@ -105,9 +105,9 @@ caf::message_handler raft_state::storage_handlers() {
       },
       [this](loaded& read) {
         entered();
-        if (read.code != errc::none) {
-          spdlog::warn("log {}: entries for a peer could not be read: {}", config_.log_name,
-                       read.detail);
+        if (read.code != errc::none && worth_a_line(failed_loads_)) {
+          spdlog::warn("log {}: entries for a peer could not be read: {} ({} times so far)",
+                       config_.log_name, read.detail, failed_loads_);
         }
         replica_.loaded(read.peer, read.request, std::move(read.entries));
       },

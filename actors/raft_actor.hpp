@@ -89,7 +89,7 @@ private:
   void receive_appends(const peer_envelope& envelope);
   void receive_outcomes(const peer_envelope& envelope);
   void refuse(const peer_envelope& envelope, const std::string& why);
-  [[nodiscard]] bool worth_a_line();
+  [[nodiscard]] static bool worth_a_line(std::uint64_t& count);
   void send_messages(std::vector<raft::message>& messages);
   void send_appends(const std::vector<outgoing_appends>& batches);
   void send_outcomes(const std::vector<outgoing_outcomes>& batches);
@@ -123,6 +123,7 @@ private:
   std::uint64_t groups_ = 0;
   std::uint64_t refused_ = 0;  // envelopes and messages
   std::uint64_t dropped_ = 0;  // envelopes that no link took
+  std::uint64_t failed_loads_ = 0;
 };
 
 using raft_actor = caf::stateful_actor<raft_state>;

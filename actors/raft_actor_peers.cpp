@@ -60,14 +60,14 @@ void raft_state::receive_outcomes(const peer_envelope& envelope) {
   replica_.receive(*from, *outcomes);
 }
 
-// One line a power of two: a bad peer must not fill the disk.
-bool raft_state::worth_a_line() {
-  ++refused_;
-  return (refused_ & (refused_ - 1)) == 0;
+// One line a power of two: a bad peer or a bad sector must not fill the disk.
+bool raft_state::worth_a_line(std::uint64_t& count) {
+  ++count;
+  return (count & (count - 1)) == 0;
 }
 
 void raft_state::refuse(const peer_envelope& envelope, const std::string& why) {
-  if (!worth_a_line()) return;
+  if (!worth_a_line(refused_)) return;
   spdlog::warn("log {}: an envelope of node {} was refused: {} ({} refused so far)",
                config_.log_name, envelope.sender, why, refused_);
 }
@@ -76,7 +76,7 @@ void raft_state::take_notices(const std::vector<raft::notice>& notices) {
   for (const raft::notice& n : notices) {
     switch (n.kind) {
       case raft::notice_kind::message_refused:
-        if (!worth_a_line()) break;
+        if (!worth_a_line(refused_)) break;
         spdlog::warn("log {}: a message of node {} {} was refused: {} ({} refused so far)",
                      config_.log_name, n.node.value(), peers_.name_of(n.node), n.detail, refused_);
         break;

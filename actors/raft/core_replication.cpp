@@ -151,9 +151,11 @@ void core::on(entries_loaded& in) {
   progress& peer = found->second;
   if (peer.request != in.request || peer.state() == send_state::snapshot) return;
   peer.request = 0;
+  // What cannot be read now is not asked for again at once, but when the peer is heard of next.
+  if (in.entries.empty()) return peer.pause();
   // The log may have been trimmed, or the peer have got on, while storage was reading.
-  if (in.entries.empty() || in.entries.front().index != peer.next() ||
-      peer.next() <= log_.start().index || !peer.may_send(config_.peer_window_bytes)) {
+  if (in.entries.front().index != peer.next() || peer.next() <= log_.start().index ||
+      !peer.may_send(config_.peer_window_bytes)) {
     return;
   }
   log_index expected = peer.next();

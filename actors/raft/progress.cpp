@@ -7,6 +7,7 @@
 namespace cairn::raft {
 
 bool progress::may_send(std::uint64_t window_bytes_max) const {
+  if (paused_) return false;
   switch (state_) {
     case send_state::probe:
       return !probe_sent_;

@@ -36,8 +36,10 @@ public:
   /// The peer refused an append after `prev`; it may agree at `agreement`. @returns false if that
   /// is an old answer, which changes nothing.
   bool refused(log_index prev, log_index agreement);
-  /// The peer is alive: a lost probe may be sent again.
-  void resume() { probe_sent_ = false; }
+  /// Storage could not read what is next: nothing is sent until resume().
+  void pause() { paused_ = true; }
+  /// The peer is alive: a lost probe may be sent again, and a failed read be tried again.
+  void resume() { probe_sent_ = paused_ = false; }
 
   void enter_probe(log_index next);
   void enter_snapshot(std::uint64_t request, log_index at_least);
@@ -68,6 +70,7 @@ private:
   std::deque<in_window> window_;
   std::uint64_t window_bytes_ = 0;
   bool probe_sent_ = false;
+  bool paused_ = false;
 };
 
 }  // namespace cairn::raft

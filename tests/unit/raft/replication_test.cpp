@@ -173,6 +173,25 @@ TEST_CASE("replication: a follower behind the start of the log gets a snapshot (
   CHECK(group[3].core.log().start_offset() == record_offset(8));
 }
 
+TEST_CASE("replication: entries that storage cannot read are asked for again by the heartbeat") {
+  raft_group group(3);
+  group.add(1, booted(first(3), {2, 2}, 2, 8, 1));
+  group.add(2, booted(first(3), {2, 2}, 2, 8, 1));
+  group.add(3, booted(first(3), {}, 2, 8, 1));
+  raft_node& leader = group.elect(1);
+  REQUIRE(leader.loads.size() == 1);
+  for (int failures = 0; failures < 3; ++failures) {
+    const load_request want = leader.loads.back();
+    leader.loads.clear();
+    leader.step(entries_loaded{want.peer, want.request, {}});
+    leader.step(persist_done{});
+    CHECK(leader.loads.empty());  // else a bad sector keeps a core busy
+    group.tick(static_cast<int>(config_of(1).heartbeat_ticks));
+    REQUIRE(leader.loads.size() == 1);
+    CHECK(leader.loads[0].request != want.request);
+  }
+}
+
 TEST_CASE("replication: a snapshot without answer is asked for again (bug 39)") {
   raft_group group(3, [](core_config& c) { c.snapshot_retry_ticks = 5; });
   group.add(1, booted(first(3), {2}, 2, 8, 1), [](core_config& c) { c.snapshot_retry_ticks = 5; });
