@@ -153,7 +153,7 @@ void replica::hand_over() {
   raft::node_id heir;
   log_index most;
   for (const auto& [node, peer] : core_.status().peers) {
-    if (!members().is_voter(node) || peer.match <= most) continue;
+    if (!peer.active || !members().is_voter(node) || peer.match <= most) continue;
     heir = node;
     most = peer.match;
   }

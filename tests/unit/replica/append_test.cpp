@@ -269,6 +269,24 @@ TEST_CASE("replica: a leader whose disk is full hands the lead over to a node th
   CHECK(full.code(id) == errc::none);
 }
 
+TEST_CASE("replica: a leader whose disk is full hands over to a node that answers") {
+  replica_group group(5);
+  replica_host& full = group.elect();
+  full.room_bytes = 0;
+  full.it.append(1, {item_of(1)});  // what was in stock is gone with it
+  group.tick(4);
+  REQUIRE(full.code(1) == errc::none);
+  // It lacks nothing either, so only its silence tells it from the others.
+  group.isolate(group.number_of(full) == 1 ? 2 : 1);
+  group.tick(30);
+  REQUIRE(full.it.leads());
+  full.it.append(1, {item_of(2)});
+  group.tick(2);
+  CHECK(full.code(2) == errc::disk_full);
+  group.tick(10);
+  CHECK_FALSE(full.it.leads());
+}
+
 TEST_CASE("replica: a write that finds no room is given out again, appends are refused meanwhile") {
   replica_host host(1, 1);
   host.hold_writes = true;
