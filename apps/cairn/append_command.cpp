@@ -107,11 +107,8 @@ void print_json(const append_options& options, const append_outcome& outcome, do
 
 int run_append(const append_options& options, const global_options& global) {
   // Not interruptible: after a signal the batch on its way still gets its answer.
-  auto client = make_client(global, false);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
+  auto client = open_client(global, false);
+  if (!client) return exit_usage;
   const input_file input(options.file);
   if (input.descriptor() < 0 || input.is_directory()) {
     print_error(fmt::format("{}: {}", options.file,
@@ -128,7 +125,7 @@ int run_append(const append_options& options, const global_options& global) {
     print_error(good.error().detail);
     return exit_failed;
   }
-  append_session session(**client, source,
+  append_session session(*client, source,
                          {options.log, options.at_offset, options.unconditional, global.retry_s,
                           retry_budget::k_first_pause});
   progress_bar bar(!global.quiet);
@@ -141,7 +138,7 @@ int run_append(const append_options& options, const global_options& global) {
   bar.clear();
   if (outcome.failure) {
     if (outcome.code == exit_unreachable || outcome.code == exit_interrupted) {
-      report_failure(**client, *outcome.failure, global);
+      report_failure(*client, *outcome.failure, global);
     } else {
       print_error(outcome.failure->detail);
     }

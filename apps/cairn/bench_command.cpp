@@ -132,13 +132,10 @@ std::chrono::milliseconds to_ms(double seconds) {
 }
 
 int run_bench(const bench_options& options, const global_options& global) {
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
-  const auto log = (*client)->describe(options.log);
-  if (!log) return report_failure(**client, log.error(), global);
+  auto client = open_client(global);
+  if (!client) return exit_usage;
+  const auto log = client->describe(options.log);
+  if (!log) return report_failure(*client, log.error(), global);
   if (options.mode == "read" && log->next_offset < log->lowest_offset + options.batch) {
     print_error(fmt::format("the log {} holds fewer than {} records: append some first",
                             options.log, options.batch));
@@ -146,8 +143,8 @@ int run_bench(const bench_options& options, const global_options& global) {
   }
   load_options load;
   // The address that answered, of several.
-  load.server = net::parse_servers((*client)->http().connected_to())->front();
-  (*client)->http().close();
+  load.server = net::parse_servers(client->http().connected_to())->front();
+  client->http().close();
   load.connection_count = options.connections;
   load.warm_up = to_ms(options.warm_up_s);
   load.duration = to_ms(options.duration_s);

@@ -117,29 +117,12 @@ std::string log_as_leader_tells(net::log_client& client, const json::object& clu
   return *log;
 }
 
-/// Asks again as long as --retry allows. `ask` gives a result<std::string>.
-template <class Ask>
-std::optional<std::string> ask_patiently(net::log_client& client, const global_options& global,
-                                         int& code, const Ask& ask) {
-  retry_budget retries(global.retry_s);
-  while (true) {
-    auto answer = ask();
-    if (answer) return *std::move(answer);
-    if (retries.wait(client.failure())) continue;
-    code = report_failure(client, answer.error(), global);
-    return std::nullopt;
-  }
-}
-
 int run_members(const cluster_options& options, const global_options& global) {
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
+  auto client = open_client(global);
+  if (!client) return exit_usage;
   int code = exit_ok;
   const auto answer =
-      ask_patiently(**client, global, code, [&] { return (*client)->get("/v1/cluster"); });
+      ask_patiently(*client, global, code, [&] { return client->get("/v1/cluster"); });
   if (!answer) return code;
   if (options.output == "json") {
     fmt::print("{}", *answer);
@@ -147,7 +130,7 @@ int run_members(const cluster_options& options, const global_options& global) {
   }
   const auto cluster = parse(*answer);
   if (!cluster) return exit_failed;
-  print_members(*cluster, replicas_of(log_as_leader_tells(**client, *cluster, global)));
+  print_members(*cluster, replicas_of(log_as_leader_tells(*client, *cluster, global)));
   return exit_ok;
 }
 
@@ -158,15 +141,12 @@ int run_change(const cluster_options& options, const global_options& global,
                const std::string& done) {
   auto with_time = global;
   with_time.timeout_s = std::max(with_time.timeout_s, static_cast<double>(options.wait_s) + 5);
-  auto client = make_client(with_time);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
+  auto client = open_client(with_time);
+  if (!client) return exit_usage;
   const auto timed = fmt::format("{}?timeout_ms={}", target, options.wait_s * 1000);
   retry_budget retries(global.retry_s);
   while (true) {
-    const auto answer = (*client)->change(method, timed, body);
+    const auto answer = client->change(method, timed, body);
     if (answer) {
       if (options.output == "json") {
         fmt::print("{}", *answer);
@@ -175,7 +155,7 @@ int run_change(const cluster_options& options, const global_options& global,
       }
       return exit_ok;
     }
-    const auto& failure = (*client)->failure();
+    const auto& failure = client->failure();
     if (failure.outcome_unknown()) {
       print_error(answer.error().detail);
       fmt::print(stderr,
@@ -183,7 +163,7 @@ int run_change(const cluster_options& options, const global_options& global,
                  "be given again.\n");
       return exit_unknown;
     }
-    if (!retries.wait(failure)) return report_failure(**client, answer.error(), global);
+    if (!retries.wait(failure)) return report_failure(*client, answer.error(), global);
   }
 }
 
@@ -199,19 +179,16 @@ int run_remove(const cluster_options& options, const global_options& global) {
 }
 
 int run_leave(cluster_options options, const global_options& global) {
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
+  auto client = open_client(global);
+  if (!client) return exit_usage;
   int code = exit_ok;
   const auto answer =
-      ask_patiently(**client, global, code, [&] { return (*client)->get("/v1/cluster"); });
+      ask_patiently(*client, global, code, [&] { return client->get("/v1/cluster"); });
   if (!answer) return code;
   const auto cluster = parse(*answer);
   if (!cluster) return exit_failed;
   options.node = text(*cluster, "node");
-  client->reset();  // run_remove() has one of its own
+  client.reset();  // run_remove() has one of its own
   return run_remove(options, global);
 }
 

@@ -51,6 +51,13 @@ result<std::unique_ptr<net::log_client>> make_client(const global_options& optio
   return std::make_unique<net::log_client>(std::move(client));
 }
 
+std::unique_ptr<net::log_client> open_client(const global_options& options, bool interruptible) {
+  auto client = make_client(options, interruptible);
+  if (client) return *std::move(client);
+  print_error(client.error().detail);
+  return nullptr;
+}
+
 void print_error(std::string_view sentence) {
   fmt::print(stderr, "cairn: {}\n", sentence);
 }

@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace cairn::cli {
 
@@ -46,6 +48,9 @@ void install_interrupt_handler();
 /// signal has come.
 [[nodiscard]] result<std::unique_ptr<net::log_client>> make_client(const global_options& options,
                                                                    bool interruptible = true);
+/// Likewise, for a whole command: says what is wrong and gives null, which means exit_usage.
+[[nodiscard]] std::unique_ptr<net::log_client> open_client(const global_options& options,
+                                                           bool interruptible = true);
 
 /// Prints "cairn: ..." to stderr.
 void print_error(std::string_view sentence);
@@ -81,6 +86,21 @@ private:
   std::chrono::steady_clock::time_point deadline_;
   std::chrono::milliseconds pause_{0};
 };
+
+/// Calls `ask`, which gives a result, again and again as long as --retry allows. Nothing: it has
+/// been said why, and `code` is to exit with.
+template <class Ask>
+auto ask_patiently(net::log_client& client, const global_options& global, int& code, const Ask& ask)
+    -> std::optional<std::decay_t<decltype(*ask())>> {
+  retry_budget retries(global.retry_s);
+  while (true) {
+    auto answer = ask();
+    if (answer) return *std::move(answer);
+    if (retries.wait(client.failure())) continue;
+    code = report_failure(client, answer.error(), global);
+    return std::nullopt;
+  }
+}
 
 /// Writes to a descriptor, stdout as a rule, in large pieces. Ends the process quietly when the
 /// reader has gone.

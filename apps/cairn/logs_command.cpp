@@ -111,26 +111,16 @@ int print_answer(const std::string& answer, const logs_options& options, bool is
 }
 
 int run_logs(const logs_options& options, const global_options& global, bool is_list) {
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
-  retry_budget retries(global.retry_s);
-  while (true) {
-    result<std::string> answer = std::string();
-    if (is_list) {
-      answer = (*client)->get("/v1/logs");
-    } else if (auto log = (*client)->describe(options.log); log) {
-      answer = std::move(log->json);
-    } else {
-      answer = log.error();
-    }
-    if (answer) return print_answer(*answer, options, is_list);
-    if (!retries.wait((*client)->failure())) {
-      return report_failure(**client, answer.error(), global);
-    }
-  }
+  auto client = open_client(global);
+  if (!client) return exit_usage;
+  int code = exit_ok;
+  const auto answer = ask_patiently(*client, global, code, [&]() -> result<std::string> {
+    if (is_list) return client->get("/v1/logs");
+    auto log = client->describe(options.log);
+    if (!log) return log.error();
+    return std::move(log->json);
+  });
+  return answer ? print_answer(*answer, options, is_list) : code;
 }
 
 void add_output(CLI::App& command, logs_options& options) {

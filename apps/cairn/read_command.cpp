@@ -132,12 +132,9 @@ int run_read(const read_options& options, const global_options& global) {
     print_error(fmt::format("--from {}: expected an offset, earliest or latest", options.from));
     return exit_usage;
   }
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
-  return reading(**client, global, options.format).run(options.log, *start, options.limit);
+  auto client = open_client(global);
+  if (!client) return exit_usage;
+  return reading(*client, global, options.format).run(options.log, *start, options.limit);
 }
 
 // Follows the log, over interruptions of the connection as long as --retry allows.
@@ -186,27 +183,18 @@ int run_tail(const tail_options& options, const global_options& global) {
               : fmt::format("--from {}: expected an offset, earliest or latest", options.from));
     return exit_usage;
   }
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
+  auto client = open_client(global);
+  if (!client) return exit_usage;
   if (options.from.empty()) {
-    retry_budget retries(global.retry_s);
-    while (true) {
-      const auto log = (*client)->describe(options.log);
-      if (log) {
-        start->offset =
-            log->next_offset - std::min(options.count, log->next_offset - log->lowest_offset);
-        break;
-      }
-      if (!retries.wait((*client)->failure())) {
-        return report_failure(**client, log.error(), global);
-      }
-    }
+    int code = exit_ok;
+    const auto log =
+        ask_patiently(*client, global, code, [&] { return client->describe(options.log); });
+    if (!log) return code;
+    start->offset =
+        log->next_offset - std::min(options.count, log->next_offset - log->lowest_offset);
   }
-  if (options.follow) return follow(**client, options, *start, global);
-  return reading(**client, global, options.format).run(options.log, *start, k_no_limit);
+  if (options.follow) return follow(*client, options, *start, global);
+  return reading(*client, global, options.format).run(options.log, *start, k_no_limit);
 }
 
 void add_format(CLI::App& command, print_format& format) {

@@ -7,22 +7,12 @@ namespace cairn::cli {
 namespace {
 
 int run_ready(const global_options& global) {
-  auto client = make_client(global);
-  if (!client) {
-    print_error(client.error().detail);
-    return exit_usage;
-  }
-  retry_budget retries(global.retry_s);
-  while (true) {
-    const auto answer = (*client)->get("/readyz");
-    if (answer) {
-      if (!global.quiet) fmt::print("{}\n", *answer);
-      return exit_ok;
-    }
-    if (!retries.wait((*client)->failure())) {
-      return report_failure(**client, answer.error(), global);
-    }
-  }
+  auto client = open_client(global);
+  if (!client) return exit_usage;
+  int code = exit_ok;
+  const auto answer = ask_patiently(*client, global, code, [&] { return client->get("/readyz"); });
+  if (answer && !global.quiet) fmt::print("{}\n", *answer);
+  return code;
 }
 
 }  // namespace

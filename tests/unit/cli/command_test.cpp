@@ -45,9 +45,9 @@ bool says(const finished& done, std::string_view text) {
 
 TEST_CASE("cairn: every command has help with an example and exits with 0") {
   CHECK(says(run("cairn --help"), "Exit codes: 0 done; 1 failed"));
-  for (const std::string command :
-       {"append", "read", "tail", "logs describe", "verify", "bench", "cluster members",
-        "cluster add", "cluster remove", "cluster leave", "cluster transfer-leader"}) {
+  for (const std::string command : {"append", "read", "tail", "logs describe", "verify", "bench",
+                                    "cluster members", "cluster add", "cluster remove",
+                                    "cluster leave", "cluster transfer-leader", "ready", "sim"}) {
     const auto help = run("cairn " + command + " --help");
     CHECK(help.code == exit_ok);
     CHECK_MESSAGE(says(help, "Example"), command);
