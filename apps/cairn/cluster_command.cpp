@@ -178,7 +178,14 @@ int run_remove(const cluster_options& options, const global_options& global) {
                                 options.node));
 }
 
+// With several servers named whoever answers first would go.
 int run_leave(cluster_options options, const global_options& global) {
+  const auto servers = net::parse_servers(global.servers);
+  if (servers && servers->size() != 1) {
+    print_error(fmt::format("--server names {} nodes, and the one that it names leaves: name one",
+                            servers->size()));
+    return exit_usage;
+  }
   auto client = open_client(global);
   if (!client) return exit_usage;
   int code = exit_ok;

@@ -75,6 +75,7 @@ TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
            row{"cairn cluster remove", "NODE"},
            row{"cairn cluster remove a/b", "'a/b' is no node id"},
            row{"cairn cluster add n4", "PEER"},
+           row{"CAIRN_SERVER=n1:1,n2:1 cairn cluster leave", "--server names 2 nodes"},
            row{"cairn verify", "DIR"},
            row{"cairn verify /nonexistent-directory", "/nonexistent-directory"},
        }) {
