@@ -1,5 +1,6 @@
 #include "actors/cluster/join_actor.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -109,9 +110,13 @@ void join_state::asked(const peer_envelope& envelope) {
     answer.detail = fmt::format("this is node {}", config_.self.node_id);
     answer.final = true;
   } else {
-    spdlog::info("invited by node {}", envelope.sender);
-    to_ask_.push_front(envelope.sender);
-    linked_.insert(envelope.sender);
+    // Whoever knows the way to this port may say so as often as it likes: once is enough.
+    const bool first = std::find(to_ask_.begin(), to_ask_.end(), envelope.sender) == to_ask_.end();
+    if (first) {
+      spdlog::info("invited by node {}", envelope.sender);
+      to_ask_.push_front(envelope.sender);
+      linked_.insert(envelope.sender);
+    }
   }
   requests_.answer(envelope.sender, std::move(answer));
 }
