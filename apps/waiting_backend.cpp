@@ -1,5 +1,7 @@
 #include "apps/waiting_backend.hpp"
 
+#include "apps/port_failure.hpp"
+
 #include <deque>
 #include <utility>
 
@@ -42,8 +44,16 @@ public:
   }
   void flush() override {}
   void poll() override {
-    for (auto& [id, completion] : std::exchange(ready_, {}))
+    polling_ = true;
+    // One at a time is taken out: a completion may cancel another one. What they ask for meanwhile
+    // comes with the next poll.
+    for (auto left = ready_.size(); left > 0 && !ready_.empty(); --left) {
+      auto completion = std::move(ready_.front().second);
+      ready_.pop_front();
       completion();
+    }
+    polling_ = false;
+    if (!ready_.empty()) wake_();
   }
 
 private:
@@ -53,7 +63,7 @@ private:
   }
   net::request_id later(std::function<void()> completion) {
     ready_.emplace_back(++last_id_, std::move(completion));
-    if (ready_.size() == 1) wake_();
+    if (ready_.size() == 1 && !polling_) wake_();
     return last_id_;
   }
 
@@ -61,6 +71,7 @@ private:
   std::function<void()> wake_;
   std::deque<std::pair<net::request_id, std::function<void()>>> ready_;
   net::request_id last_id_ = 0;
+  bool polling_ = false;
 };
 
 }  // namespace
@@ -92,11 +103,9 @@ void waiting_backend::set_reason(std::string reason) {
 
 net::failure waiting_backend::why() const {
   const std::lock_guard lock(mutex_);
-  net::failure failure;
-  failure.code = errc::unavailable;
-  failure.detail = "node " + self_.id + " is not a member of a cluster yet";
-  if (!reason_.empty()) failure.detail += ": " + reason_;
-  return failure;
+  auto detail = "node " + self_.id + " is not a member of a cluster yet";
+  if (!reason_.empty()) detail += ": " + reason_;
+  return make_failure(errc::unavailable, std::move(detail));
 }
 
 net::cluster_description waiting_backend::cluster() const {
