@@ -9,6 +9,11 @@
 #include "actors/raft_actor.hpp"
 #include "actors/reader_actor.hpp"
 #include "actors/type_ids.hpp"
+#include "actors/wire/envelope_parts.hpp"
+#include "apps/peer_hub.hpp"
+#include "net/limits.hpp"
+#include "net/records/append_body.hpp"
+#include "proto/record_codec.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -19,6 +24,15 @@ namespace cairn::apps {
 namespace {
 
 constexpr std::uint32_t k_heartbeat_ticks = 2;
+/// An entry that no frame between nodes could carry would never be committed, and nothing behind
+/// it.
+constexpr std::uint64_t k_entry_bytes_max = 20 * k_mib_bytes;
+static_assert(k_entry_bytes_max + wire::k_head_bytes_max + 4 * actors::k_peer_name_bytes_max <
+              peer_hub_limits{}.frame_bytes);
+// What the gateway takes fits, with what each of its records costs beside its value.
+static_assert(net::gateway_limits{}.body_bytes + net::append_body_options{}.max_records *
+                                                     proto::batch_encoder::k_record_overhead_bytes <
+              k_entry_bytes_max);
 
 /// The core's random numbers are those of the env.
 class env_random : public raft::random_source {
@@ -171,6 +185,7 @@ void node_actors::spawn_raft(const storage::log_publisher& publisher, shared_byt
   core.heartbeat_ticks = k_heartbeat_ticks;
   core.election_ticks =
       static_cast<std::uint32_t>(std::chrono::nanoseconds(config_.election) / tick);
+  core.entry_bytes_max = k_entry_bytes_max;
   core.quiesce_after_ticks = 0;  // nobody tells a core yet who is gone
   raft_ = spawn_blocking<actors::raft_actor>("raft", config_.log.name, std::move(raft));
 }
