@@ -266,7 +266,6 @@ struct watch_raft {
 struct raft_changed {
   raft::leadership lead;
   std::shared_ptr<const raft::configuration> members;  ///< in force; never null
-  log_index members_index;                             ///< of its entry
 };
 
 /// Change the group, see raft::change_membership. Answered once the change is committed, or with
@@ -302,6 +301,7 @@ struct raft_report {
   raft::leadership lead;
   log_index commit;
   log_index last;
+  log_index durable;          ///< on this node's disk up to here
   record_offset next_offset;  ///< of the whole log, committed or not
   std::shared_ptr<const raft::configuration> members;
   log_index members_index;

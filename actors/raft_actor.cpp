@@ -308,9 +308,7 @@ caf::result<raft_request_done> raft_state::transfer(const transfer_lead& wanted)
 }
 
 raft_changed raft_state::changed() const {
-  return {.lead = lead_,
-          .members = members_,
-          .members_index = replica_.core().configs().latest().index};
+  return {.lead = lead_, .members = members_};
 }
 
 raft_report raft_state::report() const {
@@ -320,6 +318,7 @@ raft_report raft_state::report() const {
                      .lead = {status.as, status.term, status.leader},
                      .commit = status.commit,
                      .last = status.last.index,
+                     .durable = status.durable,
                      .next_offset = status.next_offset,
                      .members = members_,
                      .members_index = status.config_index,

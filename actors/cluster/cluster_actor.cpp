@@ -94,15 +94,8 @@ void cluster_state::tick() {
   if (!removed_.empty()) return;
   const bool lonely =
       leaderless_since_ns_ != 0 && now_ns() >= leaderless_since_ns_ + to_ns(config_.leaderless);
-  if (lonely && !hints_used_) {
-    hints_used_ = true;
-    for (const auto& address : config_.hints)
-      config_.hub->connect({}, address);
-  }
-  if (announced_ && !told_member_ && !context_.members.empty()) {
-    told_member_ = true;
-    if (config_.on_member) config_.on_member();
-  }
+  if (lonely) use_hints(true);
+  tell_member();
   if ((!announced_ || lonely) && !announcing_ && now_ns() >= next_announce_ns_) announce();
   promote_learners();
 }
@@ -111,9 +104,9 @@ void cluster_state::raft_told(const raft_changed& told) {
   const bool led = leads();
   const auto before = lead_.leader;
   lead_ = told.lead;
-  if (told.members_index != members_index_ || context_.members.empty()) {
+  // By its content: another leader's configuration may take the place of one at the same index.
+  if (*told.members != *members_) {
     members_ = told.members;
-    members_index_ = told.members_index;
     if (!members_->members().empty()) {
       auto context = context_of(*members_);
       if (context) {
@@ -133,6 +126,7 @@ void cluster_state::raft_told(const raft_changed& told) {
     } else {
       leaderless_since_ns_ = 0;
       next_announce_ns_ = now_ns();
+      use_hints(false);
     }
   }
   publish();
@@ -158,6 +152,27 @@ void cluster_state::update_links() {
     }
   }
   connected_ = std::move(wanted);
+}
+
+// Members are dialled anyway; these are only for a node that finds none of them.
+void cluster_state::use_hints(bool use) {
+  if (std::exchange(hints_used_, use) == use) return;
+  for (const auto& address : config_.hints) {
+    if (use) {
+      config_.hub->connect({}, address);
+    } else {
+      stop_dialling(address);
+    }
+  }
+}
+
+/// Ends what connect() began without a node id, unless something else wants it; a link stays.
+void cluster_state::stop_dialling(const std::string& address) {
+  const auto wanted = [&](const invitation& one) { return one.peer == address; };
+  if (std::any_of(invitations_.begin(), invitations_.end(), wanted)) return;
+  const auto& hints = config_.hints;
+  if (hints_used_ && std::find(hints.begin(), hints.end(), address) != hints.end()) return;
+  config_.hub->forget(address);
 }
 
 void cluster_state::link(const link_changed& change) {
@@ -212,6 +227,20 @@ void cluster_state::announced(const proto::cluster_answer& answer) {
   config_.view->set_unready(reason);
 }
 
+// Once the configuration is durable here: whoever is told writes down that this log is not empty,
+// and until then a crash may still leave it so.
+void cluster_state::tell_member() {
+  if (!announced_ || told_member_ || context_.members.empty()) return;
+  self_->request(config_.raft, caf::infinite, ask_raft{})
+      .then(
+          [this](const raft_report& group) {
+            if (told_member_ || group.durable < group.members_index) return;
+            told_member_ = true;
+            if (config_.on_member) config_.on_member();
+          },
+          [](const caf::error&) {});
+}
+
 void cluster_state::set_removed(const std::string& why) {
   removed_ = why;
   spdlog::warn(
@@ -223,8 +252,7 @@ void cluster_state::set_removed(const std::string& why) {
   for (const auto& [node, address] : connected_)
     config_.hub->forget(node);
   connected_.clear();
-  for (const auto& address : config_.hints)
-    config_.hub->forget(address);
+  use_hints(false);
 }
 
 // --- other nodes ---------------------------------------------------------------------------------
@@ -328,18 +356,17 @@ void cluster_state::tick_invitations() {
   for (auto at = invitations_.begin(); at != invitations_.end();) {
     auto& one = *at;
     const auto finish = [&](cluster_change_done done) {
-      config_.hub->forget(one.peer);
       one.promise.deliver(std::move(done));
+      const auto address = std::move(one.peer);
       at = invitations_.erase(at);
+      stop_dialling(address);
     };
     const auto members = current_members(*members_, context_);
     const bool is_member = std::any_of(members.begin(), members.end(), [&](const auto& member) {
       return member.node_id == one.node;
     });
     if (is_member) {
-      one.promise.deliver(
-          cluster_change_done{.changed = true, .leader = leader_name(), .term = lead_.term});
-      at = invitations_.erase(at);  // the link is a member's now
+      finish({.changed = true, .leader = leader_name(), .term = lead_.term});
       continue;
     }
     if (now_ns() >= one.deadline_ns) {

@@ -86,15 +86,18 @@ private:
   void tick();
   void raft_told(const raft_changed& told);
   void update_links();
+  void use_hints(bool use);
   void link(const link_changed& change);
   void announce();
   void announced(const proto::cluster_answer& answer);
+  void tell_member();
   void set_removed(const std::string& why);
   void asked(const peer_envelope& envelope);
   void take(const std::string& sender, const proto::cluster_request& request);
   caf::result<cluster_change_done> change(const change_cluster& wish);
   void add(const change_cluster& wish, caf::response_promise promise);
   void tick_invitations();
+  void stop_dialling(const std::string& address);
   void publish();
   [[nodiscard]] cluster_report report() const;
   [[nodiscard]] std::string name_of(raft::node_id number) const;
@@ -131,7 +134,6 @@ private:
   // What the RaftActor has told last.
   raft::leadership lead_;
   std::shared_ptr<const raft::configuration> members_;
-  log_index members_index_;
   proto::cluster_context context_;         // of members_; empty before the first entry has come
   std::uint64_t leaderless_since_ns_ = 0;  // 0: there is a leader
 

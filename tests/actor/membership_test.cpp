@@ -44,7 +44,7 @@ raft_changed configuration_of(const std::vector<std::uint64_t>& numbers) {
     context.members.push_back(member_of(number));
   }
   config.context = proto::encode(context);
-  return {{}, std::make_shared<const raft::configuration>(std::move(config)), log_index(1)};
+  return {{}, std::make_shared<const raft::configuration>(std::move(config))};
 }
 
 class members_world {
