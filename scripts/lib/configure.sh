@@ -30,10 +30,13 @@ configure_preset() { # PRESET, with caf_root set
   local preset=$1 dir=$repo_root/build/$1
   local args=(--preset "$preset" "-DCAF_ROOT=$caf_root")
   if [ -f "$dir/CMakeCache.txt" ]; then
-    # An unchanged tree is configured again by ninja itself, when a CMake file has changed.
+    # An unchanged tree is configured again by ninja itself, when a CMake file has changed; but not when something is
+    # here by now that tests want and that was missing (scripts/up installs less than scripts/test).
     if grep -qxF "CAF_ROOT:UNINITIALIZED=$caf_root" "$dir/CMakeCache.txt" ||
       grep -qxF "CAF_ROOT:PATH=$caf_root" "$dir/CMakeCache.txt"; then
-      [ -f "$dir/build.ninja" ] && return
+      if [ -f "$dir/build.ninja" ] && ! grep -qE '^(CAIRN|netfilter)_.*-NOTFOUND$' "$dir/CMakeCache.txt"; then
+        return
+      fi
     else
       # find_package remembers where it found CAF before: start afresh.
       args+=(--fresh)
