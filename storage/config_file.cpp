@@ -1,7 +1,7 @@
 #include "storage/config_file.hpp"
 
 #include "storage/base/checksum.hpp"
-#include "storage/paths.hpp"
+#include "storage/whole_file.hpp"
 
 #include <array>
 #include <fmt/format.h>
@@ -102,38 +102,14 @@ result<std::vector<stored_config>> decode_configs(const shared_bytes& bytes,
 }
 
 result<std::vector<stored_config>> read_config_file(env& env, const std::string& path) {
-  auto opened = env.open(path, open_mode::read);
-  if (!opened) return opened.error();
-  auto size = (*opened)->size_bytes();
-  if (!size) return size.error();
-  if (*size > k_file_bytes_max) {
-    return error{errc::corruption, fmt::format("{}: {} bytes are too many", path, *size)};
-  }
-  auto owner = std::make_shared_for_overwrite<std::byte[]>(*size);
-  const mutable_byte_span buffer(owner.get(), *size);
-  auto count = (*opened)->pread(buffer, 0);
-  if (!count) return count.error();
-  return decode_configs(shared_bytes(std::move(owner), byte_span(buffer).first(*count)), path);
+  auto bytes = read_whole_file(env, path, k_file_bytes_max);
+  if (!bytes) return bytes.error();
+  return decode_configs(*bytes, path);
 }
 
 status write_config_file(env& env, const std::string& path,
                          const std::vector<stored_config>& configs) {
-  const std::string fresh = path + std::string(k_temporary_suffix);
-  const auto bytes = encode_configs(configs);
-  const byte_span piece(bytes);
-  const auto write = [&]() -> status {
-    auto made = env.open(fresh, open_mode::create);
-    if (!made) return made.error();
-    if (auto s = (*made)->allocate(0, bytes.size()); !s) return s;
-    if (auto s = (*made)->pwrite({&piece, 1}, 0); !s) return s;
-    return (*made)->sync_data();
-  };
-  if (auto s = write(); !s) {
-    static_cast<void>(env.remove(fresh));
-    return s;
-  }
-  if (auto s = env.rename(fresh, path); !s) return s;
-  return env.sync_directory(parent_path(path));
+  return replace_whole_file(env, path, encode_configs(configs));
 }
 
 }  // namespace cairn::storage

@@ -27,7 +27,7 @@ struct stored_config {
 };
 
 inline constexpr std::uint64_t k_config_bytes_max = 256 * 1024;
-inline constexpr std::uint64_t k_start_state_bytes_max = 1024 * 1024;
+inline constexpr std::uint64_t k_start_state_bytes_max = 8 * 1024 * 1024;
 /// Older ones are forgotten.
 inline constexpr std::size_t k_configs_max = 1024;
 

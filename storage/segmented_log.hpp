@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cairn::storage {
@@ -171,6 +172,11 @@ public:
   /// Trims whole sealed segments whose newest record is older than `before_ms`.
   [[nodiscard]] status trim_older_than(unix_ms before_ms);
 
+  /// From now on no trim removes entries from `first_held` on, whatever else would let it.
+  void hold_from(log_index first_held) { first_held_ = first_held; }
+  /// Whether that has kept a trim from removing a segment since the last call.
+  [[nodiscard]] bool take_held_back() { return std::exchange(held_back_, false); }
+
   /// Makes the next append start a new segment, if the active one holds records. What was appended
   /// is durable on return.
   [[nodiscard]] status roll();
@@ -251,7 +257,9 @@ private:
   status begin_segment(std::uint64_t bytes);
   status write_run(const run& part, std::span<const frame_input> frames);
   /// How many sealed segments, from the front, lie wholly below `offset`.
-  [[nodiscard]] std::size_t count_below(record_offset offset) const;
+  [[nodiscard]] std::size_t count_below(record_offset offset);
+  /// Published, not held, and takes no more writes.
+  [[nodiscard]] bool may_go(const segment& part);
   status remove_front(std::size_t count);
   /// The start of the log once `count` segments have gone from its front.
   [[nodiscard]] log_start start_after(std::size_t count) const;
@@ -297,6 +305,8 @@ private:
   log_index durable_index_;
   term_id last_term_;
   unix_ms last_timestamp_ms_ = 0;
+  log_index first_held_{0xffff'ffff'ffff'ffff};
+  bool held_back_ = false;
   bool roll_before_next_ = false;
   bool fenced_ = false;
   bool closed_ = false;

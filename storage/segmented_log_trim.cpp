@@ -49,15 +49,20 @@ log_start segmented_log::start_after(std::size_t count) const {
   return next;
 }
 
-std::size_t segmented_log::count_below(record_offset offset) const {
+// Entries without records may stand at the end of a segment and not be visible yet.
+bool segmented_log::may_go(const segment& part) {
+  const log_index next = part.extent.next_index;
+  if (!part.sealed || next.value() > shared_->visible_index.load() + 1) return false;
+  const bool held = next > first_held_;
+  held_back_ = held_back_ || held;
+  return !held;
+}
+
+std::size_t segmented_log::count_below(record_offset offset) {
   // The list goes out of scope before files are removed: whoever has it may be reading them.
   const auto list = shared_->segments();
-  // Entries without records may stand at the end of a segment and not be visible yet.
-  const std::uint64_t visible = shared_->visible_index.load();
-  const auto keep = std::ranges::find_if(*list, [&](const auto& part) {
-    return !part->sealed || part->extent.next_offset > offset ||
-           part->extent.next_index.value() > visible + 1;
-  });
+  const auto keep = std::ranges::find_if(
+      *list, [&](const auto& part) { return part->extent.next_offset > offset || !may_go(*part); });
   return static_cast<std::size_t>(keep - list->begin());
 }
 
@@ -65,8 +70,7 @@ status segmented_log::trim_to_bytes(std::uint64_t size_bytes_max) {
   std::uint64_t size = size_bytes();
   record_offset lowest = lowest_offset();
   for (const auto& part : *shared_->segments()) {
-    if (size <= size_bytes_max || !part->sealed) break;
-    if (part->extent.next_index.value() > shared_->visible_index.load() + 1) break;
+    if (size <= size_bytes_max || !may_go(*part)) break;
     size -= part->extent.end_bytes;
     lowest = part->extent.next_offset;
   }
@@ -76,8 +80,7 @@ status segmented_log::trim_to_bytes(std::uint64_t size_bytes_max) {
 status segmented_log::trim_older_than(unix_ms before_ms) {
   record_offset lowest = lowest_offset();
   for (const auto& part : *shared_->segments()) {
-    if (!part->sealed || part->extent.last_timestamp_ms >= before_ms) break;
-    if (part->extent.next_index.value() > shared_->visible_index.load() + 1) break;
+    if (part->extent.last_timestamp_ms >= before_ms || !may_go(*part)) break;
     lowest = part->extent.next_offset;
   }
   return trim_prefix(lowest);
