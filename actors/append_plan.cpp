@@ -1,5 +1,6 @@
 #include "actors/append_plan.hpp"
 
+#include "proto/append_stamp.hpp"
 #include "storage/base/check.hpp"
 
 #include <fmt/format.h>
@@ -55,13 +56,16 @@ void append_plan::decide(const append_item& item, const append_position& at) {
 void append_plan::place(const append_item& item, const append_position& at) {
   CAIRN_CHECK(item.record_count > 0, "append {} has no records", item.id);
   const std::uint64_t bytes = item.payload.size();
-  const bool merge = !frames_.empty() && open_frame_bytes_ + bytes <= k_merged_payload_bytes;
+  const bool stamped = proto::is_stamped(item.payload.span());
+  const bool merge = !frames_.empty() && open_frame_bytes_ + bytes <= k_merged_payload_bytes &&
+                     open_frame_stamped_ == stamped;
   if (!merge) {
     auto& frame = frames_.emplace_back();
     frame.term = at.term;
     frame.index = at.next_index.plus(frames_.size() - 1);
     frame.timestamp_ms = at.timestamp_ms;
     open_frame_bytes_ = 0;
+    open_frame_stamped_ = stamped;
   }
   auto& frame = frames_.back();
   frame.record_count += item.record_count;

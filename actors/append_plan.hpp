@@ -29,7 +29,8 @@ class append_plan {
 public:
   /// Decides on every item of `batches`, in order: refused (deadline passed: unavailable; expected
   /// offset is another: expected_offset_missed) or given its place. Neighbours are merged into one
-  /// frame by concatenating payloads, up to k_merged_payload_bytes.
+  /// frame by concatenating payloads, up to k_merged_payload_bytes; those with a stamp
+  /// (proto/append_stamp.hpp) among themselves. What stamps say is not looked at.
   append_plan(const std::vector<append_batch>& batches, const append_position& at);
   /// Likewise for items that need no port.
   append_plan(const std::vector<append_item>& items, const append_position& at);
@@ -60,6 +61,7 @@ private:
   std::vector<record_offset> expected_;  // of outcomes_ that missed, else unused
   record_offset end_;
   std::uint64_t open_frame_bytes_ = 0;
+  bool open_frame_stamped_ = false;
   std::uint64_t accepted_ = 0;
   std::uint64_t records_ = 0;
   std::uint64_t payload_bytes_ = 0;

@@ -34,6 +34,7 @@ caf::behavior log_state::make_behavior() {
   return {
       [this](const persist& request) { write(request); },
       [this](const reserve_room& request) { reserve(request); },
+      [this](const save_sessions& request) { save(request); },
       [this](load_entries& wanted) { return load(wanted); },
       [this](const attach_raft& attached) {
         journal_.count();
@@ -96,6 +97,22 @@ void log_state::reserve(const reserve_room& request) {
   after_write();
 }
 
+void log_state::save(const save_sessions& request) {
+  journal_.count();
+  auto promise = self_->make_response_promise<sessions_saved>();
+  const auto saved = closed_ ? status(error{errc::unavailable, "the log is closed"})
+                             : store_->save_sessions({request.index, request.state});
+  if (!saved && !store_->fenced()) {
+    spdlog::warn(
+        "log {}: what is known of idempotency keys and producers could not be saved and "
+        "will be tried again: {}",
+        store_->config().name, saved.error().detail);
+  }
+  promise.deliver(sessions_saved{saved.code()});
+  apply_retention_now();  // it may have waited for this
+  after_write();
+}
+
 void log_state::after_write() {
   if (refresh_segments()) {
     apply_retention_now();
@@ -107,6 +124,7 @@ void log_state::after_write() {
 
 void log_state::apply_retention_now() {
   const auto trimmed = store_->apply_retention();
+  if (store_->take_sessions_wanted() && raft_) self_->send(raft_, sessions_wanted{});
   if (!trimmed) return;
   journal_.note(fmt::format("trimmed to offset {}", trimmed->lowest.value()));
   if (raft_) self_->send(raft_, *trimmed);

@@ -49,6 +49,7 @@ private:
   // For the RaftActor.
   void write(const persist& request);
   void reserve(const reserve_room& request);
+  void save(const save_sessions& request);
   caf::result<caf::message> load(load_entries& wanted);
   void apply_retention_now();
   /// What is due once the answer is on its way.

@@ -80,6 +80,10 @@ public:
   std::atomic<std::uint64_t> size_bytes{0};
   std::atomic<std::uint64_t> segment_count{0};
   std::atomic<std::uint64_t> segment_restarts{0};
+  // Likewise; written by the RaftActor.
+  std::atomic<std::uint64_t> session_keys{0};
+  std::atomic<std::uint64_t> session_producers{0};
+  std::atomic<std::uint64_t> replayed_appends{0};
 
   /// A write that takes longer makes the node unready.
   static constexpr std::uint64_t k_hung_write_ns = 5'000'000'000;

@@ -189,6 +189,7 @@ status log_store::carry_out(const raft::persist_batch& batch, commit_facts& fact
                               .state = content.state});
       if (s.code() == errc::disk_full) return s;
       if (!s) return fence("start of the log anew", s.error());
+      note_unsaved(content.last.index.next(), content.last.index.next());
     }
     next_step_ = step::truncate;
   }
@@ -231,6 +232,7 @@ status log_store::append(const std::vector<raft::entry>& entries, commit_facts& 
     to.record_count = from.record_count;
     to.base_offset = from.base_offset;
     if (!from.payload.empty()) to.payload.push_back(from.payload);
+    if (has_stamps(from)) note_unsaved(from.index, from.index);
     facts.records += from.record_count;
     facts.payload_bytes += from.payload.size();
   }

@@ -10,6 +10,7 @@
 #include "actors/log_observer.hpp"
 #include "actors/messages.hpp"
 #include "actors/raft/core.hpp"
+#include "actors/replica_sessions.hpp"
 #include "storage/env.hpp"
 #include "storage/hard_state.hpp"
 #include "storage/log_reader.hpp"
@@ -52,8 +53,11 @@ public:
 
   /// What a core starts with. Only before the first write(). corruption, io_error.
   [[nodiscard]] result<raft::boot_state> boot_state() const;
-  /// What came with the snapshot that the log begins behind, if nothing has been trimmed since.
-  [[nodiscard]] shared_bytes start_state() const { return log_->start().state; }
+  /// What a replica knows of appends with an identity when it starts: from the file `sessions`, or
+  /// from what came with the snapshot that the log begins behind, and from the entries after that,
+  /// which are read. Only before the first write(). corruption: the file is damaged, and entries
+  /// that could replace it are gone; or as load(). io_error.
+  [[nodiscard]] result<session_boot> load_sessions();
 
   /// True if no configuration is known: a new log, or that of a node which ran alone before there
   /// were groups. Such a replica waits for a leader, or is told to bootstrap().
@@ -75,6 +79,12 @@ public:
   [[nodiscard]] status reserve(std::uint64_t bytes);
   [[nodiscard]] std::uint64_t room_bytes() const { return log_->room_bytes(); }
 
+  /// Replaces the file `sessions`; durable on return. disk_full: the old one stands. Anything else:
+  /// fenced.
+  [[nodiscard]] status save_sessions(const session_checkpoint& checkpoint);
+  /// Whether retention has kept entries that only a newer checkpoint lets go, since the last call.
+  [[nodiscard]] bool take_sessions_wanted();
+
   /// Entries [first, last), as many as fit `bytes_max` but at least one, durable or not.
   /// invalid_argument below the first one kept, corruption, io_error.
   [[nodiscard]] result<std::vector<raft::entry>> load(log_index first, log_index last,
@@ -84,7 +94,8 @@ public:
   [[nodiscard]] storage::log_publisher publisher() const { return log_->publisher(); }
   [[nodiscard]] const std::shared_ptr<storage::log_reader>& reader() const { return reader_; }
 
-  /// Rolls by age, trims by age and size what is published; says where the log begins now if that
+  /// Rolls by age, trims by age and size what is published, but no stamped entry that the file
+  /// `sessions` does not cover (see take_sessions_wanted); says where the log begins now if that
   /// has changed. A trim that cannot be made durable fences the store.
   std::optional<log_trimmed> apply_retention();
 
@@ -127,6 +138,15 @@ private:
   [[nodiscard]] status append(const std::vector<raft::entry>& entries, commit_facts& facts);
   void trim(const char* attempted, const status& outcome);
 
+  // log_store_sessions.cpp
+  [[nodiscard]] std::string sessions_path() const;
+  [[nodiscard]] result<session_table> stored_sessions(log_index& saved);
+  /// Only entries before `first` may go before a checkpoint covers `last`.
+  void note_unsaved(log_index first, log_index last);
+  void hold_unsaved();
+
+  std::optional<log_index> first_unsaved_;
+  log_index last_unsaved_;
   raft::persist_ticket ticket_;
   step next_step_ = step::state;
 };

@@ -9,9 +9,11 @@
 //                               close_log -> log_closed
 //   port (apps/actor_port)      append_outcomes, log_advanced, wait_alarm
 //   LogActor                    persist -> persisted, reserve_room -> room_reserved,
+//                               save_sessions -> sessions_saved,
 //                               load_entries -> loaded, attach_raft, ask_log, close_log,
 //                               apply_retention
-//   RaftActor                   log_trimmed, and the answers above; read_barrier ->
+//   RaftActor                   log_trimmed, sessions_wanted, and the answers above; read_barrier
+//   ->
 //                               barrier_passed, peer_envelope, link_changed, watch_raft,
 //                               change_members -> raft_request_done,
 //                               transfer_lead -> raft_request_done, ask_raft -> raft_report
@@ -210,6 +212,18 @@ struct loaded {
 struct attach_raft {
   caf::actor raft;
 };
+
+/// Make this durable: `sessions` of the log's directory. Answered with sessions_saved.
+struct save_sessions {
+  log_index index;  ///< everything up to here is in it
+  shared_bytes state;
+};
+/// none, or disk_full: the one before it stands. Anything else: the log is fenced.
+struct sessions_saved {
+  errc code = errc::none;
+};
+/// To the RaftActor: retention waits for newer sessions.
+struct sessions_wanted {};
 
 /// Retention has removed every entry up to and including `start`; all of them were published.
 struct log_trimmed {

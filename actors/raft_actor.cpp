@@ -113,7 +113,15 @@ caf::message_handler raft_state::storage_handlers() {
       },
       [this](const log_trimmed& trimmed) {
         entered();
-        replica_.log_trimmed(trimmed.start.index, trimmed.start_offset, {});
+        replica_.log_trimmed(trimmed.start.index, trimmed.start_offset);
+      },
+      [this](const sessions_saved& saved) {
+        entered();
+        replica_.checkpointed(saved.code);
+      },
+      [this](sessions_wanted) {
+        entered();
+        replica_.want_checkpoint();
       },
   };
 }
@@ -172,6 +180,7 @@ void raft_state::flush() {
   replica_.set_time({config_.env->monotonic_ns(), config_.env->now_ms()});
   replica_effects out = replica_.take();
   carry_out(out);
+  count_sessions();
   report_fence();
   finish_close();
 }
@@ -182,6 +191,7 @@ void raft_state::carry_out(replica_effects& out) {
     ++groups_;
     self_->send(config_.log, persist{std::move(out.persist)});
   }
+  if (out.checkpoint) save(*out.checkpoint);
   send_messages(out.messages);
   send_appends(out.appends);
   send_outcomes(out.remote_outcomes);
@@ -192,6 +202,10 @@ void raft_state::carry_out(replica_effects& out) {
   answer_requests(out);
   take_notices(out.notices);
   take_changes(out);
+}
+
+void raft_state::save(const session_checkpoint& checkpoint) {
+  self_->send(config_.log, save_sessions{checkpoint.index, checkpoint.state});
 }
 
 // Readers first: an answer must not be ahead of them.
@@ -279,6 +293,13 @@ void raft_state::take_changes(const replica_effects& out) {
   config_.view->set({lead_, peers_.name_of(lead_.leader)});
   for (const caf::actor& who : watchers_)
     self_->send(who, changed());
+}
+
+void raft_state::count_sessions() {
+  const session_counts counts = replica_.sessions().counts();
+  config_.gate->session_keys.store(counts.keys, std::memory_order_relaxed);
+  config_.gate->session_producers.store(counts.producers, std::memory_order_relaxed);
+  config_.gate->replayed_appends.store(counts.replays, std::memory_order_relaxed);
 }
 
 void raft_state::report_fence() {
@@ -372,6 +393,7 @@ void raft_state::finish_close() {
   if (!closing_ || log_closing_ || !(replica_.drained() || replica_.core().fenced())) return;
   log_closing_ = true;
   journal_.note("closing");
+  if (const auto last = replica_.last_checkpoint()) save(*last);
   const auto tell = [this](const log_closed& closed) {
     closed_ = closed;
     for (auto& closer : std::exchange(closers_, {}))

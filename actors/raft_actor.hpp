@@ -67,10 +67,12 @@ private:
   void schedule_tick();
   void flush();
   void carry_out(replica_effects& out);
+  void save(const session_checkpoint& checkpoint);
   bool publish(const replica_effects& out);
   void answer_clients(replica_effects& out);
   void answer_requests(const replica_effects& out);
   void take_changes(const replica_effects& out);
+  void count_sessions();
   void report_fence();
   [[nodiscard]] client_token token_of(const caf::actor& port);
   void down(const caf::down_msg& message);

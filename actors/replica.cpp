@@ -28,7 +28,8 @@ replica::replica(const replica_config& config, const raft::boot_state& boot,
       core_visible_(boot.start.index),
       visible_(boot.start.index),
       published_(boot.start_offset),
-      start_state_(config.start_state) {
+      sessions_(config.sessions ? std::move(*config.sessions) : session_boot{}, boot.last,
+                boot.last_timestamp_ms) {
   CAIRN_CHECK(config_.tick_ns > 0, "a tick takes no time");
   elect_sole_voter();
 }
@@ -57,6 +58,8 @@ void replica::tick() {
   forward_paused_ = false;
   ask_again_ = true;
   if (room_pause_ticks_ > 0) --room_pause_ticks_;
+  sweep_aside();
+  sessions_.tick();
   sweep_open();
   sweep_forwards();
   sweep_barriers();
@@ -68,16 +71,20 @@ void replica::tick() {
 
 replica_effects replica::take() {
   retry_persist();
-  // A new leader, or a snapshot that is at hand, is something to go on with at once.
+  // A new leader, a snapshot that is at hand, or the fate of a twin, is something to go on with at
+  // once.
   for (bool more = true; more;) {
+    take_up_again();
     propose_waiting();
     forward_waiting();
     ask_reads();
     more = take_ready();
+    more = more || (judge_again_ && !aside_.empty());
   }
   settle_reads();
   release_held();
   ask_for_room();
+  ask_for_checkpoint();
   gather_outcomes();
   wake_waiting();
   out_.range = range();
@@ -88,12 +95,14 @@ replica_effects replica::take() {
 bool replica::take_ready() {
   raft::ready ready = core_.take_ready();
   if (ready.visible) core_visible_ = *ready.visible;
+  settle_sessions();
   publish_visible();
   move_to_end(out_.messages, ready.messages);
   move_to_end(out_.loads, ready.loads);
   if (ready.persist) {
     CAIRN_CHECK(!writing_, "a second write while one is under way");
-    if (ready.persist->install) start_state_ = ready.persist->install->state;
+    sessions_.given_out(*ready.persist);
+    if (ready.persist->truncate_from || ready.persist->install) judge_again_ = true;
     writing_ = std::make_shared<const raft::persist_batch>(std::move(*ready.persist));
     out_.persist = writing_;
   }
@@ -115,6 +124,8 @@ bool replica::take_ready() {
 void replica::take_lead(const raft::leadership& lead) {
   out_.lead = lead;
   ask_again_ = true;
+  judge_again_ = true;
+  if (lead.as == raft::role::leader) sessions_.elected();
   forward_paused_ = false;
   // The old leader answers what it was sent, unless it is gone.
   const auto give_up_ns = now_.monotonic_ns + config_.core.election_ticks * config_.tick_ns;
@@ -143,15 +154,18 @@ void replica::take_notices(const std::vector<raft::notice>& notices) {
   }
 }
 
-// A snapshot says where our log starts: the follower then gets everything that we still have.
+// A snapshot says where our log starts: the follower then gets everything that we still have. The
+// table that goes with it may be newer than that start.
 void replica::give_snapshots(const std::vector<raft::snapshot_needed>& wanted) {
+  if (wanted.empty()) return;
+  const shared_bytes state = sessions_.state();
   for (const raft::snapshot_needed& want : wanted) {
     const raft::log_view& log = core_.log();
     raft::snapshot content;
     content.last = log.start();
     content.next_offset = log.start_offset();
     content.config = core_.configs().at(log.start().index);
-    content.state = start_state_;
+    content.state = state;
     core_.step(raft::snapshot_available{want.peer, want.request, std::move(content)});
   }
 }
@@ -190,6 +204,7 @@ void replica::persisted(raft::persist_ticket ticket, errc code, const std::strin
   if (code != errc::none) return fence(detail);
   room_bytes_ = room_bytes;
   writing_.reset();
+  judge_again_ = true;
   core_.step(raft::persist_done{ticket});
 }
 
@@ -203,11 +218,9 @@ void replica::loaded(raft::node_id peer, std::uint64_t request, std::vector<raft
   core_.step(raft::entries_loaded{peer, request, std::move(entries)});
 }
 
-void replica::log_trimmed(log_index last_removed, record_offset start_offset,
-                          shared_bytes start_state) {
+void replica::log_trimmed(log_index last_removed, record_offset start_offset) {
   if (core_.fenced() || last_removed <= core_.log().start().index) return;
   core_.step(raft::log_trimmed{last_removed, start_offset});
-  start_state_ = std::move(start_state);
 }
 
 // --- other nodes ---------------------------------------------------------------------------------
@@ -216,6 +229,12 @@ void replica::receive(raft::node_id from, raft::message m) {
   if (m.from != from) {
     out_.notices.push_back(
         {raft::notice_kind::message_refused, from, "sent in the name of another node"});
+    return;
+  }
+  const auto* given = std::get_if<raft::snapshot_request>(&m.body);
+  if (given != nullptr && !replica_sessions::acceptable(given->content.state)) {
+    out_.notices.push_back(
+        {raft::notice_kind::message_refused, from, "a snapshot with a damaged state"});
     return;
   }
   core_.step(std::move(m));
@@ -280,8 +299,8 @@ void replica::close(const std::string& reason) {
 }
 
 bool replica::drained() const {
-  return waiting_.empty() && open_items_ == 0 && forwards_.empty() && held_.empty() &&
-         barrier_count_ == 0 && !new_misses_ && confirmed_misses_.empty() &&
+  return waiting_.empty() && aside_.empty() && open_items_ == 0 && forwards_.empty() &&
+         held_.empty() && barrier_count_ == 0 && !new_misses_ && confirmed_misses_.empty() &&
          std::none_of(rounds_.begin(), rounds_.end(),
                       [](const auto& round) { return round.second.misses.has_value(); });
 }

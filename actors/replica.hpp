@@ -13,11 +13,19 @@
 // entries at once (append_plan): no timer. On a follower they travel to the leader in batches, and
 // its outcomes come back the same way. Without a leader they are held for two of the longest
 // election timeouts. Every append gets exactly one outcome:
-//   none                    committed, and visible here if that does not take longer than 2 ticks
+//   none                    committed, and visible here if that does not take longer than 2 ticks;
+//                           `replayed`: it was stored before, under the same identity
 //   expected_offset_missed  by what is committed, and confirmed by a round of heartbeats
 //   outcome_unknown         the lead, the link to the leader, the disk, or the time was lost after
-//                           the append had become an entry, or may have
+//                           the append, or another one of its identity, had become an entry, or may
+//                           have
+//   key_reused, sequence_gap, producer_fenced, sequence_too_old
+//                           by its identity (session_overlay.hpp); a gap is confirmed likewise
 //   anything else           nothing was stored and nothing will be
+//
+// Appends with an identity (proto/append_stamp.hpp) are judged by the leader before anything else
+// about them, once it knows what is committed. One whose twin is under way is put aside until that
+// is decided.
 //
 // A leader proposes only what fits the room that storage has reserved (reserve, room_reserved), so
 // a full disk refuses whole appends; and it hands the lead over, since another node may have room.
@@ -28,6 +36,7 @@
 #include "actors/append_plan.hpp"
 #include "actors/messages.hpp"
 #include "actors/raft/core.hpp"
+#include "actors/replica_sessions.hpp"
 #include "actors/wire/append_codec.hpp"
 
 #include <deque>
@@ -57,8 +66,12 @@ struct replica_config {
   std::uint64_t room_wanted_bytes = 8 * k_mib_bytes;
   /// Linearizable reads that are not answered yet; likewise.
   std::size_t barriers_max = 32 * 1024;
-  /// What the log's earlier entries amounted to: travels in snapshots. Not looked into.
-  shared_bytes start_state;
+  /// What storage knows of appends with an identity; the replica takes it. Null: nothing.
+  std::shared_ptr<session_boot> sessions;
+  /// A checkpoint of it is due when the last one leaves so much of the log uncovered; the second,
+  /// when that has no stamps: then it only spares the next start the reading.
+  std::uint64_t checkpoint_bytes = 64 * k_mib_bytes;
+  std::uint64_t idle_checkpoint_bytes = 256 * k_mib_bytes;
 };
 
 /// What became of appends of one client.
@@ -105,6 +118,7 @@ struct replica_effects {
   std::vector<outgoing_outcomes> remote_outcomes;      ///< after `messages`, which tell the commit
   std::shared_ptr<const raft::persist_batch> persist;  ///< then persisted()
   std::optional<std::uint64_t> reserve_bytes;          ///< then room_reserved()
+  std::optional<session_checkpoint> checkpoint;        ///< after `persist`; then checkpointed()
   std::vector<raft::load_request> loads;               ///< then loaded()
   std::vector<client_outcomes> outcomes;               ///< one for each client
   std::uint64_t proposed_appends = 0;                  ///< that became entries
@@ -167,8 +181,11 @@ public:
                  std::uint64_t room_bytes);
   void room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes);
   void loaded(raft::node_id peer, std::uint64_t request, std::vector<raft::entry> entries);
-  /// `start_state`: what the entries that are gone amount to, for snapshots.
-  void log_trimmed(log_index last_removed, record_offset start_offset, shared_bytes start_state);
+  void log_trimmed(log_index last_removed, record_offset start_offset);
+  /// Storage cannot remove old entries before there is a newer checkpoint.
+  void want_checkpoint() { sessions_.want_checkpoint(); }
+  /// none: durable. Anything else: the one before it stands.
+  void checkpointed(errc code) { sessions_.checkpointed(code == errc::none); }
 
   // --- the group --------------------------------------------------------------------------------
 
@@ -186,7 +203,13 @@ public:
   /// Answers all that is left: outcome_unknown where something may have been stored.
   void abandon(const std::string& reason);
 
+  /// To be made durable when all else is done, so that the next start has nothing to read.
+  [[nodiscard]] std::optional<session_checkpoint> last_checkpoint() const {
+    return core_.fenced() ? std::nullopt : sessions_.last_checkpoint();
+  }
+
   [[nodiscard]] const raft::core& core() const { return core_; }
+  [[nodiscard]] const replica_sessions& sessions() const { return sessions_; }
   [[nodiscard]] const raft::configuration& members() const { return core_.members(); }
   [[nodiscard]] bool leads() const { return core_.as() == raft::role::leader; }
   /// What readers may see.
@@ -195,7 +218,7 @@ public:
   /// What storage said when it had no room last.
   [[nodiscard]] const std::string& no_room() const { return no_room_; }
   /// Appends that wait to be proposed or sent, and those that are on their way.
-  [[nodiscard]] std::size_t waiting_count() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t waiting_count() const { return waiting_.size() + aside_.size(); }
   [[nodiscard]] std::size_t open_count() const { return open_items_; }
   /// What makes outcomes of an earlier life of this node no outcomes of this one.
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
@@ -218,6 +241,7 @@ private:
     origin from;
     append_item item;
     std::uint64_t held_until_ns = 0;  // without a leader
+    bool twin_under_way = false;      // when it was last judged: it may be stored by now
   };
   /// An append that is an entry by now, or is judged.
   struct open_item {
@@ -242,7 +266,7 @@ private:
     std::uint64_t id = 0;
     std::uint64_t give_up_ns = 0;
   };
-  /// Conditional appends that the log's end at `judged_at` speaks against.
+  /// Conditional and numbered appends that the log up to `judged_at` speaks against.
   struct pending_misses {
     log_index judged_at;
     term_id term;
@@ -290,12 +314,26 @@ private:
   void sweep_waiting();
   void sweep_open();
   void refuse_waiting(errc code, const std::string& detail);
+  void add_misses(pending_misses misses);
+
+  // replica_stamped.cpp
+  [[nodiscard]] bool may_judge() const;
+  [[nodiscard]] bool becomes_entry(waiting_item& item);
+  void expect(const append_item& item);
+  void put_aside(waiting_item item);
+  void take_up_again();
+  void sweep_aside();
+  void settle_sessions();
+  void replay(const waiting_item& item, const session_receipt& receipt);
+  void refuse_numbered(const waiting_item& item, const session_judgement& judged);
+  void ask_for_checkpoint();
 
   // replica_answers.cpp
   void answer(const open_item& item, const answer_facts& facts);
   void answer_when_visible(open_item item, const answer_facts& facts);
   void refuse(const waiting_item& item, errc code, std::string detail);
   void fail(open_item item, errc code, const std::string& detail);
+  [[nodiscard]] static errc honest(const waiting_item& item, errc code);
   void release_held();
   void gather_outcomes();
   void wake_waiting();
@@ -327,7 +365,6 @@ private:
   log_index visible_;
   record_offset published_;
   raft::log_position members_at_;  // of the configuration that was last told
-  shared_bytes start_state_;
 
   // Storage.
   std::shared_ptr<const raft::persist_batch> writing_;  // given out, not finished
@@ -344,6 +381,11 @@ private:
 
   // Appends.
   std::deque<waiting_item> waiting_;
+  std::vector<waiting_item> aside_;  // judged, and to be judged again
+  bool judge_again_ = false;         // something has changed for them
+  term_id settled_term_;             // of the last entry that is visible
+  std::vector<open_item> gaps_;      // of the group that is being made
+  replica_sessions sessions_;
   std::deque<open_frame> open_;  // ascending in id
   std::uint64_t open_bytes_ = 0;
   std::size_t open_items_ = 0;

@@ -49,7 +49,15 @@ void replica::fail(open_item item, errc code, const std::string& detail) {
 void replica::refuse(const waiting_item& item, errc code, std::string detail) {
   open_item out{item.from, {}, item.item.payload.size(), 0};
   out.outcome.id = item.item.id;
-  fail(std::move(out), code, detail);
+  fail(std::move(out), honest(item, code), detail);
+}
+
+// Nothing was stored of this append; but it is the same one as its twin, of which that is not
+// known.
+errc replica::honest(const waiting_item& item, errc code) {
+  const bool of_the_moment = code == errc::unavailable || code == errc::overloaded ||
+                             code == errc::disk_full || code == errc::internal;
+  return item.twin_under_way && of_the_moment ? errc::outcome_unknown : code;
 }
 
 void replica::release_held() {

@@ -50,6 +50,11 @@ void replica::wait(waiting_item item) {
                   fmt::format("a batch of {} bytes is over the limit of {}",
                               item.item.payload.size(), config_.core.entry_bytes_max));
   }
+  if (proto::is_stamped(item.item.payload.span())) {
+    const status stamp =
+        proto::check_single_stamp(item.item.payload.span(), item.item.record_count);
+    if (!stamp) return refuse(item, errc::invalid_argument, stamp.error().detail);
+  }
   waiting_.push_back(std::move(item));
 }
 
@@ -60,21 +65,37 @@ void replica::propose_waiting() {
   }
   if (!leads() || writing_ || transfer_ || waiting_.empty()) return;
   auto group = next_group();
-  if (!group.empty()) propose(std::move(group));
+  if (!group.empty() || !gaps_.empty()) propose(std::move(group));
+  sessions_.end_expectations();
 }
 
-// As many of those that wait as fit the room on disk and the core's limit.
+// As many of those that wait as fit the room on disk and the core's limit. What has an identity is
+// answered here, or put aside, unless it is to be stored.
 std::vector<replica::waiting_item> replica::next_group() {
   std::vector<waiting_item> group;
   std::uint64_t room_bytes = 0;
   std::uint64_t open_bytes = open_bytes_;
+  record_offset end = core_.log().next_offset();
   while (!waiting_.empty()) {
-    const std::uint64_t payload_bytes = waiting_.front().item.payload.size();
+    const append_item& next = waiting_.front().item;
+    const bool stamped = proto::is_stamped(next.payload.span());
+    if (stamped && !becomes_entry(waiting_.front())) {
+      waiting_.pop_front();
+      continue;
+    }
+    const std::uint64_t payload_bytes = next.payload.size();
     room_bytes += storage::frame_stride_bytes(payload_bytes);
     open_bytes += raft::k_entry_overhead_bytes + payload_bytes;
     const bool first = group.empty() && open_.empty();
     if (room_bytes > room_bytes_) break;
     if (!first && open_bytes > config_.core.uncommitted_bytes_max) break;
+    // As append_plan will find: refused, it has no place among the numbers of its producer.
+    const bool refused =
+        next.deadline_ns < now_.monotonic_ns || (next.conditional && next.expected_offset != end);
+    if (!refused) {
+      end = end.plus(next.record_count);
+      if (stamped) expect(next);
+    }
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -199,14 +220,25 @@ void replica::propose(std::vector<waiting_item> group) {
     }
   }
   CAIRN_CHECK(last >= raft::prior(first), "the log of a leader became shorter");
+  for (open_item& item : std::exchange(gaps_, {})) {
+    if (taken) {
+      misses.items.push_back(std::move(item));
+    } else {
+      fail(std::move(item), errc::unavailable, "the leader could not take the append");
+    }
+  }
+  add_misses(std::move(misses));
+}
+
+void replica::add_misses(pending_misses misses) {
   if (misses.items.empty()) return;
   if (!new_misses_) {
     new_misses_ = std::move(misses);
-  } else {
-    new_misses_->judged_at = misses.judged_at;
-    for (open_item& item : misses.items)
-      new_misses_->items.push_back(std::move(item));
+    return;
   }
+  new_misses_->judged_at = misses.judged_at;
+  for (open_item& item : misses.items)
+    new_misses_->items.push_back(std::move(item));
 }
 
 bool replica::propose_frame(const storage::frame_input& frame) {
@@ -282,6 +314,8 @@ void replica::sweep_open() {
 
 void replica::refuse_waiting(errc code, const std::string& detail) {
   for (waiting_item& item : std::exchange(waiting_, {}))
+    refuse(item, code, detail);
+  for (waiting_item& item : std::exchange(aside_, {}))
     refuse(item, code, detail);
 }
 

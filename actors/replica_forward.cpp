@@ -89,6 +89,7 @@ void replica::receive(raft::node_id from, const wire::forwarded_outcomes& answer
     }
     open_item out{item.from, outcome, item.item.payload.size(), item.item.deadline_ns};
     out.outcome.id = item.item.id;
+    out.outcome.code = honest(item, outcome.code);
     if (outcome.code == errc::none) {
       answer_when_visible(std::move(out), facts);
     } else {

@@ -68,6 +68,9 @@ CAF_ADD_TYPE_ID(cairn, (cairn::actors::barrier_passed))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::raft_tick))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::cluster_tick))
 CAF_ADD_TYPE_ID(cairn, (cairn::actors::serves_clients))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::save_sessions))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::sessions_saved))
+CAF_ADD_TYPE_ID(cairn, (cairn::actors::sessions_wanted))
 
 CAF_END_TYPE_ID_BLOCK(cairn)
 
@@ -96,6 +99,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::barrier_passed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::raft_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::cluster_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::serves_clients)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::save_sessions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::sessions_saved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::actors::sessions_wanted)
 
 // caf::error carries our codes one to one.
 CAF_ERROR_CODE_ENUM(cairn::errc)

@@ -66,8 +66,11 @@ result<std::unique_ptr<node_actors>> node_actors::start(caf::actor_system& syste
   if (auto begun = node->begin_group(**store); !begun) return begun.error();
   auto boot = (*store)->boot_state();
   if (!boot) return boot.error();
+  auto sessions = (*store)->load_sessions();
+  if (!sessions) return sessions.error();
   node->reader_ = (*store)->reader();
-  node->spawn(std::move(*store), *std::move(boot));
+  node->spawn(std::move(*store), *std::move(boot),
+              std::make_shared<actors::session_boot>(*std::move(sessions)));
   return node;
 }
 
@@ -114,7 +117,8 @@ void node_actors::introduce(const caf::actor& who, const char* kind, const std::
       node_, actors::actor_started{.who = who, .kind = kind, .name = name, .parent = node_.id()});
 }
 
-void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot) {
+void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot,
+                        std::shared_ptr<actors::session_boot> sessions) {
   node_ = system_.spawn<actors::node_actor>(actors::node_actor_config{
       .env = &env_, .node_id = config_.node_id, .on_fatal = config_.on_fatal});
   for (std::uint32_t i = 0; i < config_.readers; ++i) {
@@ -135,14 +139,13 @@ void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_sta
                                        .work = store->log().background(),
                                        .retention_interval = config_.retention_interval});
   const auto publisher = store->publisher();
-  const auto start_state = store->start_state();
   log_ = spawn_blocking<actors::log_actor>("log", config_.log.name, std::move(store),
                                            actors::log_actor_config{.parent = node_.id(),
                                                                     .node = node_,
                                                                     .maintenance = maintenance_,
                                                                     .readers = readers_,
                                                                     .directory = directory_});
-  spawn_raft(publisher, start_state, std::move(boot));
+  spawn_raft(publisher, std::move(boot), std::move(sessions));
   if (config_.hub != nullptr) {
     spawn_cluster();
     spawn_membership();
@@ -157,8 +160,8 @@ void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_sta
       .receive([](const actors::raft_report&) {}, [](const caf::error&) {});
 }
 
-void node_actors::spawn_raft(const storage::log_publisher& publisher, shared_bytes start_state,
-                             raft::boot_state boot) {
+void node_actors::spawn_raft(const storage::log_publisher& publisher, raft::boot_state boot,
+                             std::shared_ptr<actors::session_boot> sessions) {
   actors::raft_actor_config raft;
   raft.env = &env_;
   raft.hub = config_.hub;
@@ -179,7 +182,7 @@ void node_actors::spawn_raft(const storage::log_publisher& publisher, shared_byt
   // Two ticks a heartbeat: as coarse as it may be, because each tick wakes a thread.
   const auto tick = std::chrono::nanoseconds(config_.heartbeat) / k_heartbeat_ticks;
   raft.replica.tick_ns = static_cast<std::uint64_t>(tick.count());
-  raft.replica.start_state = std::move(start_state);
+  raft.replica.sessions = std::move(sessions);
   auto& core = raft.replica.core;
   core.self = raft::node_id(config_.self.number);
   core.heartbeat_ticks = k_heartbeat_ticks;

@@ -99,11 +99,12 @@ public:
 private:
   node_actors(caf::actor_system& system, storage::env& env, node_actors_config config);
   [[nodiscard]] status begin_group(actors::log_store& store) const;
-  void spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot);
+  void spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot,
+             std::shared_ptr<actors::session_boot> sessions);
   template <class Actor, class... Args>
   caf::actor spawn_blocking(const char* kind, const std::string& name, Args... args);
-  void spawn_raft(const storage::log_publisher& publisher, shared_bytes start_state,
-                  raft::boot_state boot);
+  void spawn_raft(const storage::log_publisher& publisher, raft::boot_state boot,
+                  std::shared_ptr<actors::session_boot> sessions);
   void spawn_cluster();
   void spawn_membership();
   void introduce(const caf::actor& who, const char* kind, const std::string& name);

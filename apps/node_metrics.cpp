@@ -173,6 +173,13 @@ void add_log_gauges(gauge_set& gauges, const node_gauge_sources& from) {
              [gate] { return as_double(gate->segment_count.load()); });
   gauges.add("cairn_log_segment_restarts", "Segment actors started again after a fault", log,
              [gate] { return as_double(gate->segment_restarts.load()); });
+  gauges.add("cairn_log_session_keys", "Idempotency keys that are remembered", log,
+             [gate] { return as_double(gate->session_keys.load()); });
+  gauges.add("cairn_log_session_producers", "Producers that are remembered", log,
+             [gate] { return as_double(gate->session_producers.load()); });
+  gauges.add("cairn_log_replayed_appends",
+             "Appends answered with their first receipt, by this node", log,
+             [gate] { return as_double(gate->replayed_appends.load()); });
   gauges.add("cairn_log_size_bytes", "Bytes of all frames and headers", log,
              [gate] { return as_double(gate->size_bytes.load()); });
   gauges.add("cairn_log_lowest_offset", "Offset of the oldest record kept", log,

@@ -93,6 +93,15 @@ void make_coups(swarm& s, testing::sim_random& random) {
   s.relay_percent = d.sometimes(2, 50, 100);
 }
 
+// Drawn last: what seeds meant before there were identities, they mean still.
+void draw_identities(swarm& s, testing::sim_random& random) {
+  dice d(random);
+  s.identity_percent = d.sometimes(2, 20, 100);
+  if (s.identity_percent == 0) return;
+  s.give_up_percent = d.between(0, 30);
+  s.checkpoint_bytes = std::array<std::uint64_t, 3>{0, 4096, 64 * 1024}[random.below(3)];
+}
+
 }  // namespace
 
 swarm swarm::draw(testing::sim_random& random, std::uint64_t nodes) {
@@ -102,6 +111,7 @@ swarm swarm::draw(testing::sim_random& random, std::uint64_t nodes) {
   draw_machine_faults(s, random);
   draw_work(s, random);
   if (random.one_in(8)) make_coups(s, random);
+  draw_identities(s, random);
   return s;
 }
 
@@ -134,9 +144,10 @@ std::string swarm::text() const {
                       all_percent, down_ms, coup_percent, relay_percent, clock_skew_percent);
   text += fmt::format(
       "\nclients {} think {} ms timeout {} ms batch {} record {} B conditional {} % reads {} % "
-      "linearizable {} % to leader {} %",
+      "linearizable {} % to leader {} % with identity {} % (given up {} %) checkpoint {} B",
       clients, think_ms, client_timeout_ms, batch_records_max, record_bytes_max,
-      conditional_percent, read_percent, linearizable_percent, leader_percent);
+      conditional_percent, read_percent, linearizable_percent, leader_percent, identity_percent,
+      give_up_percent, checkpoint_bytes);
   return text;
 }
 

@@ -50,6 +50,9 @@ struct swarm {
   std::uint64_t batch_records_max = 4;
   std::uint64_t record_bytes_max = 200;
   std::uint64_t conditional_percent = 10;   ///< of appends
+  std::uint64_t identity_percent = 0;       ///< of appends have a key or a producer's number
+  std::uint64_t give_up_percent = 10;       ///< of these are not tried again when unanswered
+  std::uint64_t checkpoint_bytes = 0;       ///< of the log between two checkpoints; 0: the usual
   std::uint64_t read_percent = 40;          ///< of calls
   std::uint64_t linearizable_percent = 50;  ///< of reads
   std::uint64_t leader_percent = 50;        ///< of calls go to the leader, others anywhere

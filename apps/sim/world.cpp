@@ -58,6 +58,7 @@ actors::replica_config world::replica_config(std::uint64_t index) const {
   config.core.self = machines_[index]->node;
   config.core.quiesce_after_ticks = swarm_.quiesce ? 15 : 0;
   config.tick_ns = 50'000'000;
+  if (swarm_.checkpoint_bytes != 0) config.checkpoint_bytes = swarm_.checkpoint_bytes;
   if (!swarm_.small_windows) return config;
   // Down to one entry a message, one message at a time.
   config.core.append_bytes_max = swarm_.append_bytes;
@@ -133,6 +134,7 @@ run_report world::run() {
   if (failure_.empty()) calm_down();
   if (failure_.empty()) wait_for_agreement();
   if (failure_.empty()) check_answers();
+  if (failure_.empty()) check_sessions();
   if (failure_.empty()) check_disks();
   if (failure_.empty()) read_everything();
   if (failure_.empty()) check_history();
@@ -143,6 +145,8 @@ run_report world::run() {
   report.event_count = time_.event_count();
   report.virtual_ns = time_.now_ns();
   report.appends_ok = appends_ok_;
+  report.replays = replays_;
+  report.sessions_compared = stored_known_;
   report.reads_ok = history_.reads.size();
   report.leaders = truth_.leader_count();
   report.restarts = restarts_;

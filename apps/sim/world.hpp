@@ -31,13 +31,18 @@ struct run_report {
   std::uint64_t event_count = 0;
   std::uint64_t virtual_ns = 0;
   std::uint64_t appends_ok = 0;
+  std::uint64_t replays = 0;  ///< of these: answered with what was stored before
   std::uint64_t appends_failed = 0;
   std::uint64_t appends_unknown = 0;
+  bool sessions_compared = false;  ///< with what is committed, from the first entry on
   std::uint64_t reads_ok = 0;
   std::uint64_t leaders = 0;  ///< terms that had one
   std::uint64_t restarts = 0;
   std::string last_events;  ///< when something is broken
 };
+
+/// Of the log at a time, when the overlay is compared with it.
+inline constexpr std::uint64_t k_overlay_read_bytes = 1024 * 1024;
 
 class world {
 public:
@@ -79,9 +84,24 @@ private:
     std::uint64_t begun_ns = 0;
     std::optional<record_offset> expected;  // of conditional appends
   };
+  /// An append as it is sent, perhaps several times.
+  struct sent_append {
+    std::size_t position = 0;  // in history_.appends
+    actors::append_item item;  // without id and deadline
+    bool numbered = false;     // of a producer
+  };
   struct client {
-    std::uint64_t call = 0;  // 0: none
-    std::uint64_t end = 0;   // of the log, as far as this client knows
+    std::uint64_t call = 0;                 // 0: none
+    std::uint64_t end = 0;                  // of the log, as far as this client knows
+    std::optional<sent_append> unanswered;  // has an identity, and is to be tried again
+    std::uint64_t epoch = 0;                // as a producer
+    std::uint64_t next_seq = 0;
+  };
+  /// What became of the attempts of one append.
+  struct attempts {
+    bool identity = false;
+    std::uint64_t made = 0;
+    std::uint64_t failed = 0;  // certainly
   };
 
   // world.cpp
@@ -112,6 +132,7 @@ private:
   void deliver(const packet& p);
   void disk_job(std::uint64_t index, std::function<void(machine&)> what);
   void persist(std::uint64_t index, std::shared_ptr<const raft::persist_batch> batch);
+  void save_sessions(std::uint64_t index, const actors::session_checkpoint& checkpoint);
   void links_changed();
   [[nodiscard]] actors::log_store_config store_config() const;
   [[nodiscard]] result<std::unique_ptr<actors::log_store>> open_store(testing::sim_env& disk) const;
@@ -123,6 +144,13 @@ private:
   void check_persisted(std::uint64_t index, const raft::persist_batch& batch);
   void check_recovered(std::uint64_t index, const raft::boot_state& boot);
   [[nodiscard]] raft::hard_state durable_state_of(const machine& m) const;
+
+  // world_sessions.cpp
+  [[nodiscard]] std::optional<raft::entry> committed_entry(std::uint64_t index,
+                                                           log_index wanted) const;
+  void follow_sessions(std::uint64_t index);
+  void check_overlay(std::uint64_t index);
+  void check_sessions();
 
   // world_faults.cpp
   void plan(fault_kind kind, std::uint64_t interval_ms);
@@ -151,6 +179,13 @@ private:
   void client_soon(std::uint64_t id);
   void client_call(std::uint64_t id);
   void call_append(std::uint64_t call, open_call& open);
+  [[nodiscard]] sent_append new_append(std::uint64_t id);
+  void give_identity(std::uint64_t id, sent_append& append);
+  void attempt(std::uint64_t call, open_call& open, const sent_append& append);
+  void append_ended(std::uint64_t index, const open_call& open,
+                    const actors::append_outcome& outcome);
+  void append_refused(std::uint64_t index, const open_call& open,
+                      const actors::append_outcome& outcome);
   void call_read(std::uint64_t call, open_call& open);
   void finish_read(std::uint64_t call, std::optional<record_offset> end);
   void client_gives_up(std::uint64_t call);
@@ -175,12 +210,16 @@ private:
   std::map<std::uint64_t, open_call> calls_;
   std::map<std::uint64_t, std::uint64_t> requests_;  // of operators, with the machine asked
   history history_;
+  std::vector<attempts> attempts_;  // of history_.appends
+  actors::session_table stored_;    // of everything that is committed
+  bool stored_known_ = true;        // false: an entry of it was out of reach
   std::uint64_t history_time_ = 0;  // counts: what comes first has the lower number
   std::uint64_t last_value_ = 0;
   std::uint64_t last_id_ = 0;
   std::uint64_t flips_max_ = 0;
   std::uint64_t cut_number_ = 0;
   std::uint64_t appends_ok_ = 0;
+  std::uint64_t replays_ = 0;
   std::uint64_t restarts_ = 0;
   bool faults_ = true;
   std::string failure_;

@@ -25,6 +25,8 @@ void world::check_core(std::uint64_t index) {
     broken = "readers were shown what is not committed";
   }
   if (!broken.empty()) return fail(index, broken);
+  follow_sessions(index);
+  if (!failure_.empty()) return;
   const bool elected = now.as == raft::role::leader &&
                        (m.status.as != raft::role::leader || now.term > m.status.term);
   const bool committed = now.as == raft::role::leader && now.commit > m.status.commit;

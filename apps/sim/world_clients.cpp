@@ -43,24 +43,62 @@ void world::client_call(std::uint64_t id) {
 }
 
 void world::call_append(std::uint64_t call, open_call& open) {
+  client& c = clients_[open.client];
+  if (c.unanswered && random_.below(100) < swarm_.give_up_percent) {
+    // Nobody knows whether that number is taken: another epoch begins.
+    if (c.unanswered->numbered) ++c.epoch, c.next_seq = 0;
+    c.unanswered.reset();
+  }
+  if (!c.unanswered) {
+    sent_append fresh = new_append(open.client);
+    if (!attempts_[fresh.position].identity) return attempt(call, open, fresh);
+    c.unanswered = std::move(fresh);
+  }
+  attempt(call, open, *c.unanswered);
+}
+
+world::sent_append world::new_append(std::uint64_t id) {
+  sent_append fresh;
   append_call append;
-  append.invoked = open.invoked;
+  append.invoked = history_time_;
   const std::uint64_t count = 1 + random_.below(swarm_.batch_records_max);
   for (std::uint64_t i = 0; i < count; ++i)
     append.values.push_back(++last_value_);
-  actors::append_item item;
-  item.id = call;
-  item.record_count = static_cast<std::uint32_t>(count);
-  item.payload =
+  fresh.item.record_count = static_cast<std::uint32_t>(count);
+  fresh.item.payload =
       encode_records(append.values, k_record_bytes_min + random_.below(swarm_.record_bytes_max));
   if (random_.below(100) < swarm_.conditional_percent) {
-    item.conditional = true;
-    item.expected_offset = record_offset(clients_[open.client].end + (random_.one_in(8) ? 1 : 0));
-    open.expected = item.expected_offset;
+    fresh.item.conditional = true;
+    fresh.item.expected_offset = record_offset(clients_[id].end + (random_.one_in(8) ? 1 : 0));
   }
-  open.append = true;
-  open.position = history_.appends.size();
+  fresh.position = history_.appends.size();
   history_.appends.push_back(std::move(append));
+  attempts_.emplace_back();
+  if (swarm_.identity_percent != 0 && random_.below(100) < swarm_.identity_percent) {
+    give_identity(id, fresh);
+  }
+  return fresh;
+}
+
+void world::give_identity(std::uint64_t id, sent_append& append) {
+  const client& c = clients_[id];
+  append.numbered = random_.coin();
+  const auto who =
+      append.numbered
+          ? proto::identity_of_producer(fmt::format("client {}", id), c.epoch, c.next_seq)
+          : proto::identity_of_key(fmt::format("append {}", append.position));
+  append.item.payload =
+      proto::encode_append_stamp(who, {append.item.payload, append.item.record_count});
+  attempts_[append.position].identity = true;
+}
+
+void world::attempt(std::uint64_t call, open_call& open, const sent_append& append) {
+  actors::append_item item = append.item;
+  item.id = call;
+  if (item.conditional) open.expected = item.expected_offset;
+  open.append = true;
+  open.position = append.position;
+  ++attempts_[append.position].made;
   on_machine(open.machine, random_.below(k_ns_per_ms),
              [this, index = open.machine, client = open.client, item](machine& m) {
                actors::append_item arrived = item;
@@ -123,27 +161,74 @@ void world::take_outcomes(std::uint64_t index, const actors::client_outcomes& an
       return fail(index, fmt::format("append {} was answered twice", outcome.id));
     }
     const open_call& open = found->second;
-    append_call& append = history_.appends[open.position];
-    if (outcome.code == errc::none) {
-      const std::string broken = truth_.saw_ok(outcome);
-      if (!broken.empty()) return fail(index, broken);
-      if (outcome.count != append.values.size()) return fail(index, "acknowledges another append");
-      if (open.expected && outcome.offset != *open.expected) {
-        return fail(index, fmt::format("append only at {} was done at {}", open.expected->value(),
-                                       outcome.offset.value()));
-      }
-      append.fate = append_fate::ok;
-      append.base = outcome.offset.value();
-      append.responded = ++history_time_;
-      ++appends_ok_;
-    } else if (outcome.code != errc::outcome_unknown) {
-      append.fate = append_fate::failed;
-    }
+    append_ended(index, open, outcome);
+    if (!failure_.empty()) return;
+    const append_call& append = history_.appends[open.position];
     std::uint64_t& end = clients_[open.client].end;
     end = std::max({end, append.base + append.values.size() * (outcome.code == errc::none),
                     answer.outcomes.range.next.value()});
     end_call(outcome.id);
   }
+}
+
+void world::append_ended(std::uint64_t index, const open_call& open,
+                         const actors::append_outcome& outcome) {
+  append_call& append = history_.appends[open.position];
+  std::optional<sent_append>& unanswered = clients_[open.client].unanswered;
+  const bool current = unanswered && unanswered->position == open.position;
+  if (outcome.code == errc::outcome_unknown) return;
+  if (outcome.code != errc::none) {
+    append_refused(index, open, outcome);
+    // Certainly not stored, whichever attempt: its number is free.
+    if (append.fate == append_fate::failed && current) unanswered.reset();
+    return;
+  }
+  const std::string broken = truth_.saw_ok(outcome);
+  if (!broken.empty()) return fail(index, broken);
+  if (outcome.count != append.values.size()) return fail(index, "acknowledges another append");
+  if (open.expected && outcome.offset != *open.expected) {
+    return fail(index, fmt::format("append only at {} was done at {}", open.expected->value(),
+                                   outcome.offset.value()));
+  }
+  ++appends_ok_;
+  replays_ += outcome.replayed;
+  if (current) {
+    if (unanswered->numbered) ++clients_[open.client].next_seq;
+    unanswered.reset();
+  }
+  if (append.fate == append_fate::ok) {
+    if (append.base == outcome.offset.value()) return;
+    return fail(index, fmt::format("one append is acknowledged at offset {} and at {}", append.base,
+                                   outcome.offset.value()));
+  }
+  append.fate = append_fate::ok;
+  append.base = outcome.offset.value();
+  append.responded = ++history_time_;
+}
+
+// A client of ours never uses a key for another body, and never leaves out a number. Only an
+// attempt that it no longer cares about can come too late.
+void world::append_refused(std::uint64_t index, const open_call& open,
+                           const actors::append_outcome& outcome) {
+  append_call& append = history_.appends[open.position];
+  attempts& tried = attempts_[open.position];
+  const std::optional<sent_append>& unanswered = clients_[open.client].unanswered;
+  const bool current = unanswered && unanswered->position == open.position;
+  switch (outcome.code) {
+    case errc::key_reused:
+    case errc::sequence_gap:
+      return fail(index, fmt::format("append {} is refused: {}", outcome.id, outcome.detail));
+    case errc::producer_fenced:
+    case errc::sequence_too_old:
+      if (current) {
+        return fail(index, fmt::format("append {} is refused: {}", outcome.id, outcome.detail));
+      }
+      break;
+    default:
+      break;
+  }
+  if (outcome.code != errc::sequence_too_old) ++tried.failed;
+  if (tried.failed == tried.made) append.fate = append_fate::failed;
 }
 
 void world::take_barrier(std::uint64_t index, const actors::barrier_answer& answer) {

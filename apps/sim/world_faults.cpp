@@ -281,12 +281,13 @@ void world::trim() {
   const std::uint64_t index = any_machine();
   disk_job(index, [this, index](machine& m) {
     const auto trimmed = m.store->apply_retention();
+    if (m.store->take_sessions_wanted()) m.replica->want_checkpoint();
     if (m.store->fenced()) return end(index, testing::crash_keep::all);
+    drive_soon(index);
     if (!trimmed) return;
     note(index, "trims: up to entry, lowest offset", trimmed->start.index.value(),
          trimmed->lowest.value());
-    m.replica->log_trimmed(trimmed->start.index, trimmed->start_offset, m.store->start_state());
-    drive_soon(index);
+    m.replica->log_trimmed(trimmed->start.index, trimmed->start_offset);
   });
 }
 

@@ -74,6 +74,7 @@ void world::carry_out(std::uint64_t index, actors::replica_effects& out) {
   send_messages(index, out.messages);
   send_appends(index, out);
   if (out.persist) persist(index, std::move(out.persist));
+  if (out.checkpoint) save_sessions(index, *out.checkpoint);
   if (out.reserve_bytes) {
     disk_job(index, [this, index, bytes = *out.reserve_bytes](machine& self) {
       const status room = self.store->reserve(bytes);
@@ -188,12 +189,24 @@ void world::persist(std::uint64_t index, std::shared_ptr<const raft::persist_bat
     self.unfinished = done.code() == errc::disk_full ? batch : nullptr;
     if (!failed) self.writing.reset();  // else any part of it may be on the disk
     if (done) check_persisted(index, *batch);
+    if (done) check_overlay(index);
     self.replica->persisted(batch->ticket, done.code(), done ? "" : done.error().detail,
                             self.store->room_bytes());
     drive(index);
     if (!failed || !failure_.empty()) return;
     note(index, "ends: the disk failed");
     end(index, testing::crash_keep::all);
+  });
+}
+
+void world::save_sessions(std::uint64_t index, const actors::session_checkpoint& checkpoint) {
+  disk_job(index, [this, index, checkpoint](machine& self) {
+    const status saved = self.store->save_sessions(checkpoint);
+    note(index, "saves its sessions: applied, code", checkpoint.index.value(),
+         static_cast<std::uint64_t>(saved.code()));
+    self.replica->checkpointed(saved.code());
+    if (self.store->fenced()) return end(index, testing::crash_keep::all);
+    drive_soon(index);
   });
 }
 
@@ -220,11 +233,29 @@ void world::start(std::uint64_t index) {
   const auto found = m.store->boot_state();
   if (!found) return fail(index, "does not start: " + found.error().detail);
   const raft::boot_state& boot = *found;
+  auto sessions = m.store->load_sessions();
+  if (!sessions) {
+    note(index, "does not start: code of its sessions",
+         static_cast<std::uint64_t>(sessions.code()));
+    m.store.reset();
+    if (sessions.code() == errc::corruption && m.flipped) {
+      m.ruined = true;
+      return;
+    }
+    if (!faults_ || sessions.code() != errc::io_error) {
+      return fail(index, "does not start: " + sessions.error().detail);
+    }
+    m.disk.crash();
+    return time_.after(random_.below(swarm_.down_ms * k_ns_per_ms) + 1,
+                       [this, index] { start(index); });
+  }
   note(index, "starts: last entry, term, start", boot.last.value(), boot.state.term.value(),
        boot.start.index.value());
   check_recovered(index, boot);
   if (!failure_.empty()) return;
-  m.replica = std::make_unique<actors::replica>(replica_config(index), boot, m.random);
+  actors::replica_config config = replica_config(index);
+  config.sessions = std::make_shared<actors::session_boot>(*std::move(sessions));
+  m.replica = std::make_unique<actors::replica>(config, boot, m.random);
   set_clocks(m);
   m.status = m.replica->core().status();
   m.status.commit = boot.start.index;  // a lone voter knows at once what is committed: look at it

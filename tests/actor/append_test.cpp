@@ -1,8 +1,10 @@
+#include "actors/session_table.hpp"
 #include "tests/actor/backend_world.hpp"
 
 #include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 namespace cairn::testing {
 namespace {
@@ -177,6 +179,36 @@ TEST_CASE("append: timestamps do not go back when the clock does") {
   world.run();
   REQUIRE(done.ok());
   CHECK(done.value().timestamp_ms == now + 5'000);
+}
+
+TEST_CASE(
+    "append: retention waits until it is written down which appends are stored, as does a close") {
+  backend_world world({}, backend_world::small_log(), {.bytes = 200'000});
+  const auto append = [&world](std::uint64_t key) {
+    proto::batch_encoder encoder;
+    encoder.append(as_byte_span(std::string(40 * k_kib_bytes, 'x')), proto::value_kind::text);
+    const auto who = proto::identity_of_key(fmt::format("key-{}", key));
+    return world.append_now(proto::encode_append_stamp(who, encoder.finish()).text());
+  };
+  for (std::uint64_t i = 0; i < 20; ++i)
+    CHECK(append(i) == record_offset(i));
+  CHECK(append(3) == record_offset(3));
+  CHECK(world.node->gate()->session_keys.load() == 20);
+  CHECK(world.node->gate()->replayed_appends.load() == 1);
+  read_answer got;
+  world.read(got, 0);
+  world.run();
+  CHECK(got.code() == errc::offset_trimmed);
+  const auto written = [&world] {
+    const auto bytes = world.env.bytes("/data/logs/default/sessions");
+    auto table = actors::session_table::parse(bytes);
+    REQUIRE(table.ok());
+    return std::move(*table);
+  };
+  CHECK(written().key_count() > 10);
+  CHECK(world.stop().ok());
+  CHECK(written().key_count() == 20);
+  CHECK(world.fatal_reasons.empty());
 }
 
 }  // namespace

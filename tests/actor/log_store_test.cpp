@@ -308,6 +308,8 @@ TEST_CASE("log store: a batch is on disk in Raft's order, wherever the power goe
 
 TEST_CASE("log store: an install is the old log or the new one, wherever the power goes") {
   const quiet_log quiet;
+  session_table seen;
+  seen.advance(log_index(41));
   for (std::uint64_t stop = 1;; ++stop) {
     sim_env env(stop);
     CAPTURE(stop);
@@ -320,7 +322,7 @@ TEST_CASE("log store: an install is the old log or the new one, wherever the pow
     batch.install = raft::snapshot{.last = {log_index(40), term_id(4)},
                                    .next_offset = record_offset(90),
                                    .config = group_of({raft::node_id(2)}),
-                                   .state = bytes_of("seen")};
+                                   .state = seen.serialize()};
     make.back_to(log_index(41), record_offset(90));
     batch.entries = {make.entry(5, "after"), make.entry(5, "it")};
     env.stop_at(env.operations() + stop);
@@ -339,7 +341,10 @@ TEST_CASE("log store: an install is the old log or the new one, wherever the pow
       CHECK(boot.start == batch.install->last);
       CHECK(boot.start_offset == record_offset(90));
       CHECK(boot.start_config == group_of({raft::node_id(2)}));
-      CHECK(store->start_state().text() == "seen");
+      CHECK(store->log().start().state.text() == batch.install->state.text());
+      const auto sessions = store->load_sessions();
+      REQUIRE(sessions.ok());
+      CHECK(sessions->table.applied() == log_index(41));
       CHECK(store->publisher().published() == log_index(40));
       CHECK(boot.last >= log_index(40));
       if (written.ok()) CHECK(boot.last == log_index(42));

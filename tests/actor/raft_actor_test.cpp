@@ -207,6 +207,7 @@ TEST_CASE("raft actor: closing finishes what is under way, then the log") {
   trio.run();
   CHECK(client->answers[1].code == errc::none);
   CHECK(closed->has_value());
+  CHECK(trio[1].log->sessions == trio[1].log->entries.back().index);
   const auto again = trio.ask<actors::log_closed>(1, actors::close_log{});
   trio.run();
   CHECK(again->has_value());

@@ -80,6 +80,8 @@ public:
     }
     auto boot = (*store)->boot_state();
     REQUIRE(boot.ok());
+    auto sessions = (*store)->load_sessions();
+    REQUIRE(sessions.ok());
     n.reader = (*store)->reader();
     const auto sink = system_.spawn<actors::node_actor>(
         actors::node_actor_config{.env = env_.get(), .node_id = "n", .on_fatal = {}});
@@ -102,6 +104,7 @@ public:
     raft.replica.core.quiesce_after_ticks = 0;
     raft.replica.core.window_bytes_max = 64 * k_kib_bytes;  // older entries come from the files
     raft.replica.tick_ns = 20'000'000;
+    raft.replica.sessions = std::make_shared<actors::session_boot>(*std::move(sessions));
     raft.boot = *std::move(boot);
     raft.random = std::make_shared<seeded>(number);
     raft.gate = n.gate;

@@ -31,7 +31,8 @@ struct trio_log {
   std::vector<raft::entry> entries;
   raft::hard_state state;
   log_index published;
-  bool hold = false;  ///< keeps writes to itself
+  log_index sessions;  ///< written down
+  bool hold = false;   ///< keeps writes to itself
   bool broken = false;
   std::vector<std::pair<caf::actor, std::shared_ptr<const raft::persist_batch>>> held;
 
@@ -76,6 +77,10 @@ inline caf::behavior fake_log(caf::event_based_actor* self, std::shared_ptr<trio
         for (auto i = want.request.first; i < want.request.last; i = i.next())
           out.entries.push_back(log->entries.at(i.value() - 1));
         return out;
+      },
+      [log](const actors::save_sessions& save) {
+        log->sessions = save.index;
+        return actors::sessions_saved{};
       },
       [](const actors::attach_raft&) {},
       [](actors::close_log) { return actors::log_closed{}; },

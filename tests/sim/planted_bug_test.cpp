@@ -42,7 +42,7 @@ void calm(sim::swarm& s) {
   const sim::swarm calm_swarm;
   s.power_cut_ms = s.kill_ms = s.pause_ms = s.partition_ms = s.isolate_ms = s.clog_ms = 0;
   s.sync_error_ms = s.disk_full_ms = s.disk_hang_ms = s.bit_flip_ms = s.clock_jump_ms = 0;
-  s.member_ms = s.transfer_ms = s.trim_ms = s.coup_percent = 0;
+  s.member_ms = s.transfer_ms = s.trim_ms = s.coup_percent = s.identity_percent = 0;
   s.net = calm_swarm.net;
   s.disk_delay_us = calm_swarm.disk_delay_us;
   s.fault_ms = 10'000;
@@ -140,6 +140,25 @@ TEST_CASE("planted bug 45: rot in the middle is taken for a write cut short") {
   });
 }
 
-// Bug 53, a retry that appends twice, needs appends that can be recognised: there are none yet.
+// Clients do not wait long, and ask again, mostly another leader.
+void retries(sim::swarm& s) {
+  calm(s);
+  s.isolate_ms = 1000;
+  s.kill_ms = 2000;
+  s.think_ms = 20;
+  s.client_timeout_ms = 400;
+  s.read_percent = 10;
+  s.identity_percent = 100;
+  s.give_up_percent = 0;
+}
+
+TEST_CASE(
+    "planted bug 53: a new leader does not know what was stored before, so a retry appends twice") {
+  must_be_found(53, 20, retries);
+}
+
+TEST_CASE("planted bug 54: an append counts as stored before it is committed") {
+  must_be_found(54, 20, retries);
+}
 
 }  // namespace cairn::testing
