@@ -2,6 +2,7 @@
 
 #include "actors/type_ids.hpp"
 #include "apps/port_failure.hpp"
+#include "proto/append_stamp.hpp"
 #include "storage/frame.hpp"
 
 #include <algorithm>
@@ -85,6 +86,11 @@ void actor_port::run_ready() {
 
 std::optional<net::failure> actor_port::refusal(const net::append_request& request) const {
   if (!serves(request.log)) return unknown_log(request.log);
+  if (proto::is_stamped(request.batch.payload.span())) {
+    // To store it without looking for an earlier one would be a promise broken.
+    return make_failure(errc::unsupported,
+                        "idempotency keys and producer ids are not supported by this version");
+  }
   const auto bytes = request.batch.payload.size();
   if (bytes > storage::k_frame_payload_bytes_max) {
     return make_failure(errc::too_large, fmt::format("a batch of {} bytes is over the limit of {}",

@@ -31,14 +31,16 @@ struct log_bounds {
 };
 
 /// Why a request was not answered as asked: a code to react to, a sentence that names the input,
-/// and the facts that a problem document carries. For appends `errc::outcome_unknown` alone means
-/// "may have happened"; with every other code nothing was stored and nothing will be.
+/// and the facts that a problem document carries. For appends `errc::outcome_unknown` means "may
+/// have happened", and sequence_too_old and producer_fenced leave open whether an earlier attempt
+/// has been stored; with every other code nothing was stored and nothing will be.
 struct failure {
   errc code = errc::internal;
   std::string detail{};
   std::optional<log_bounds> bounds{};
-  std::string leader{};              ///< node id, empty when unknown or of no matter
-  std::uint32_t retry_after_ms = 0;  ///< 0: no hint
+  std::string leader{};                         ///< node id, empty when unknown or of no matter
+  std::uint32_t retry_after_ms = 0;             ///< 0: no hint
+  std::optional<std::uint64_t> expected_seq{};  ///< of a producer: the number that would be taken
 };
 
 /// A value or why there is none.
@@ -50,7 +52,8 @@ using completion = std::function<void(outcome<T>)>;
 
 /// Records as one serialized cairn.v1.RecordBatch (proto/record_codec.hpp makes and reads it). Two
 /// batches written one after the other are again a batch: that is how the node merges appends into
-/// one frame without touching them.
+/// one frame without touching them. An append with an identity has a stamp in front of its records
+/// (proto/append_stamp.hpp), which tells the node all there is to know about it.
 struct encoded_batch {
   shared_bytes payload;
   std::uint32_t record_count = 0;
@@ -71,6 +74,7 @@ struct append_receipt {
   log_index index;
   std::uint32_t durable_on = 0;  ///< replicas that are known to have synced it
   std::uint32_t replicas = 0;    ///< voters of the log
+  bool replayed = false;         ///< this is what an earlier append of the same identity got
 };
 
 /// Where a read starts.
@@ -212,7 +216,8 @@ public:
 
   /// Appends a batch atomically. Completes once it is durable on a quorum, or with a failure:
   /// not_found, too_large, expected_offset_missed, overloaded, unavailable, disk_full,
-  /// outcome_unknown.
+  /// outcome_unknown; a stamped batch also with key_reused, sequence_gap, producer_fenced,
+  /// sequence_too_old. One that is stored already completes with its first receipt.
   virtual request_id append(append_request request, completion<append_receipt> done) = 0;
 
   /// Reads committed records. Fails with not_found (log), offset_not_written (start beyond the end;

@@ -1,4 +1,5 @@
 // Appending: POST /v1/logs/{log}/records and proglog's POST /.
+#include "net/handlers/append_identity.hpp"
 #include "net/handlers/handlers.hpp"
 #include "net/http/json_out.hpp"
 #include "net/records/append_body.hpp"
@@ -14,14 +15,16 @@ namespace cairn::net {
 namespace {
 
 constexpr std::string_view k_header_prefix = "Cairn-Header-";
+constexpr std::string_view k_replayed_line = "Cairn-Replayed: true\r\n";
 
 problem unsupported_media(std::string detail) {
   return make_problem(415, "unsupported-media-type", std::move(detail));
 }
 
-/// The Cairn-... headers of an append: known, or to come, or a mistake. None is ignored.
+/// The Cairn-... headers of an append: known or a mistake. None is ignored.
 std::optional<problem> check_cairn_fields(exchange& x, const request_head& head) {
   bool has_key = false;
+  identity_fields identity;
   const bool one_record = holds_one_record(*x.parameters.content.format);
   for (const header_field& field : head.cairn_fields) {
     const bool is_key = iequals(field.name, "Cairn-Key");
@@ -44,17 +47,11 @@ std::optional<problem> check_cairn_fields(exchange& x, const request_head& head)
                         field.value));
       }
       x.parameters.expected_offset = record_offset(*offset);
-    } else if (iequals(field.name, "Idempotency-Key") || iequals(field.name, "Cairn-Producer-Id") ||
-               iequals(field.name, "Cairn-Producer-Epoch") ||
-               iequals(field.name, "Cairn-Producer-Seq")) {
-      return make_problem(
-          501, to_string(errc::unsupported),
-          fmt::format("the header {} is not supported by this version", field.name));
-    } else {
+    } else if (!identity.take(field)) {
       return bad_argument(fmt::format("unknown header {}", field.name));
     }
   }
-  return std::nullopt;
+  return identity.finish(x.parameters.identity);
 }
 
 std::optional<problem> check_encoding(const request_head& head) {
@@ -94,6 +91,7 @@ void answer_receipt(exchange& x, const append_receipt& receipt) {
   lines.assign("Location: /v1/logs/").append(x.parameters.log).append("/records/");
   append_number(lines, receipt.offset.value());
   lines += "\r\n";
+  if (receipt.replayed) lines += k_replayed_line;
   x.answer(201, k_json_type, body, lines);
 }
 
@@ -102,7 +100,8 @@ void on_appended(exchange& x, const outcome<append_receipt>& got) {
   if (const auto* failed = std::get_if<failure>(&got)) return x.fail(*failed);
   const auto& receipt = std::get<append_receipt>(got);
   if (x.route != route_id::proglog) return answer_receipt(x, receipt);
-  x.answer(200, k_json_type, format_proglog_produced(receipt.offset));
+  x.answer(200, k_json_type, format_proglog_produced(receipt.offset),
+           receipt.replayed ? k_replayed_line : std::string_view{});
 }
 
 void submit(exchange& x, encoded_batch batch) {
@@ -110,6 +109,10 @@ void submit(exchange& x, encoded_batch batch) {
   append_request request;
   request.log = x.parameters.log;
   request.batch = std::move(batch);
+  if (x.parameters.identity) {
+    request.batch.payload = proto::encode_append_stamp(
+        *x.parameters.identity, {request.batch.payload, request.batch.record_count});
+  }
   request.expected_offset = x.parameters.expected_offset;
   request.deadline = context.now + std::chrono::milliseconds(x.parameters.timeout_ms);
   // The node knows best what became of it; the gateway only speaks if the node does not.
@@ -169,6 +172,14 @@ std::optional<problem> check_proglog_produce(exchange& x, check_input& in) {
   if (auto wrong = check_encoding(in.head)) return wrong;
   std::size_t chosen = 0;
   if (auto wrong = negotiate_or_refuse(in.head, {&k_json_type, 1}, chosen)) return wrong;
+  identity_fields identity;
+  for (const header_field& field : in.head.cairn_fields) {
+    if (!identity.take(field)) {
+      return bad_argument(fmt::format(
+          "the header {} is not for this path, use /v1/logs/{{log}}/records", field.name));
+    }
+  }
+  if (auto wrong = identity.finish(x.parameters.identity)) return wrong;
   x.body_limit_bytes = std::min(x.context().limits->body_bytes,
                                 x.parameters.max_record_bytes / 3 * 4 + std::uint64_t{1024});
   return std::nullopt;

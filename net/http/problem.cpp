@@ -7,6 +7,25 @@
 
 namespace cairn::net {
 
+namespace {
+
+// Whether an append that failed like this, or an earlier attempt at it, may be stored.
+bool leaves_open(const failure& what) {
+  switch (what.code) {
+    case errc::outcome_unknown:
+    case errc::sequence_too_old:  // it was, in all likelihood
+    case errc::producer_fenced:   // what the older epoch has stored is forgotten
+      return true;
+    case errc::sequence_gap:
+      // 0: the producer is not known, or not any more.
+      return what.expected_seq == std::uint64_t{0};
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 problem problem::with_fact(std::string_view name, std::uint64_t value) && {
   append_json_key(facts, name);
   append_number(facts, value);
@@ -98,6 +117,10 @@ problem problem_of(const failure& what, std::string_view log) {
                .with_fact("next_offset", what.bounds->next.value());
   }
   if (!what.leader.empty()) made = std::move(made).with_fact("leader", what.leader);
+  if (what.expected_seq) {
+    made = std::move(made).with_fact("expected_seq", *what.expected_seq);
+  }
+  made.may_be_stored = leaves_open(what);
   if (status == 429 || status == 503) {
     // Retry-After counts whole seconds; the exact hint is in the body.
     const std::uint64_t wait_ms = what.retry_after_ms == 0 ? 1000 : what.retry_after_ms;

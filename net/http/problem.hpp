@@ -20,11 +20,12 @@ enum class write_outcome : std::uint8_t {
 /// An answer that says why not. Built with the functions below, then completed with `with_...`.
 struct problem {
   int status = 500;
-  std::string code;          ///< `urn:cairn:problem:<code>`
-  std::string detail;        ///< one sentence that names the input
-  std::string facts;         ///< further members, rendered: `,"offset":7`
-  std::string header_lines;  ///< further header lines, each with its CRLF
-  bool close = false;        ///< the connection cannot be used for another request
+  std::string code;            ///< `urn:cairn:problem:<code>`
+  std::string detail;          ///< one sentence that names the input
+  std::string facts;           ///< further members, rendered: `,"offset":7`
+  std::string header_lines;    ///< further header lines, each with its CRLF
+  bool may_be_stored = false;  ///< of a write: `outcome` is "unknown"
+  bool close = false;          ///< the connection cannot be used for another request
 
   problem with_fact(std::string_view name, std::uint64_t value) &&;
   problem with_fact(std::string_view name, std::string_view value) &&;

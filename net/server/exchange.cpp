@@ -107,9 +107,10 @@ void exchange::fail(const problem& what) {
   cancel_pending();
   if (status != 0) return break_off();
   if (what.close) keep_alive = false;
-  const write_outcome said = what.status == 504 && outcome != write_outcome::not_a_write
-                                 ? write_outcome::unknown
-                                 : outcome;
+  const write_outcome said =
+      (what.status == 504 || what.may_be_stored) && outcome != write_outcome::not_a_write
+          ? write_outcome::unknown
+          : outcome;
   answer(what.status, "application/problem+json", to_json(what, said), what.header_lines);
 }
 

@@ -12,6 +12,7 @@
 #include "net/http/router.hpp"
 #include "net/limits.hpp"
 #include "net/records/append_body.hpp"
+#include "proto/append_stamp.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -79,6 +80,7 @@ struct request_parameters {
   read_format format = read_format::json;
   content_class content;
   std::optional<record_offset> expected_offset;
+  std::optional<proto::append_identity> identity;
   std::uint64_t timeout_ms = k_append_timeout_ms_default;
   std::uint64_t max_record_bytes = 0;
   std::uint64_t actor_id = 0;

@@ -390,12 +390,6 @@ TEST_CASE("gateway: Accept that nobody can serve is not acceptable") {
 
 TEST_CASE("gateway: what comes later is refused, never ignored") {
   gateway_fixture f;
-  for (const std::string_view line : {"Idempotency-Key: a", "Cairn-Producer-Id: 1",
-                                      "Cairn-Producer-Epoch: 1", "Cairn-Producer-Seq: 1"}) {
-    const auto answer = f.post(k_records, "text/plain", "x", fmt::format("{}\r\n", line));
-    CHECK_MESSAGE(answer.status == 501, line);
-    CHECK(answer.body.find("\"code\":\"unsupported\"") != std::string::npos);
-  }
   CHECK(f.post(k_records, "text/plain", "x", "Cairn-Exepcted-Offset: 1\r\n").status == 400);
   CHECK(f.post(k_records, "text/plain", "x", "Cairn-Expected-Offset: -1\r\n").status == 400);
   CHECK(f.post(k_records, "application/x-ndjson", "1\n", "Cairn-Key: k\r\n").status == 400);
