@@ -1,6 +1,7 @@
 #include "apps/cairn/append_session.hpp"
 #include "apps/cairn/choice.hpp"
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/identity_session.hpp"
 #include "net/records/record_format.hpp"
 
 #include <cerrno>
@@ -23,7 +24,12 @@ struct append_options {
   std::uint64_t from_line = 1;
   std::optional<std::uint64_t> at_offset;
   bool unconditional = false;
+  std::string idempotency_key;
+  std::string producer;
+  std::uint64_t epoch = 0;
   bool json_output = false;
+
+  [[nodiscard]] bool has_identity() const { return !idempotency_key.empty() || !producer.empty(); }
 };
 
 class input_file {
@@ -53,10 +59,12 @@ private:
 
 void print_summary(const append_options& options, const append_outcome& outcome, double elapsed_s) {
   std::string text = fmt::format("{} records", with_commas(outcome.stored_count));
-  if (outcome.first_offset) {
-    text += fmt::format(" ({}) at offsets {} to {}",
+  if (outcome.first_offset && outcome.stored_count > 0) {
+    // Others may have written between the batches of a producer.
+    text += fmt::format(" ({}) {} offsets {} to {}",
                         human_bytes(static_cast<double>(outcome.stored_bytes)),
-                        *outcome.first_offset, outcome.next_offset - 1);
+                        options.producer.empty() ? "at" : "between", *outcome.first_offset,
+                        outcome.next_offset - 1);
   }
   if (elapsed_s > 0) {
     text += fmt::format(" in {:.1f} s: {} records/s", elapsed_s,
@@ -65,8 +73,9 @@ void print_summary(const append_options& options, const append_outcome& outcome,
   }
   fmt::print(stderr, "stored in {}: {}\n", options.log, text);
   if (outcome.found_count > 0) {
-    fmt::print(stderr, "  {} lines stood there already and were passed over\n",
-               with_commas(outcome.found_count));
+    fmt::print(stderr, "  {} lines {}\n", with_commas(outcome.found_count),
+               options.has_identity() ? "were stored before, under the same identity"
+                                      : "stood there already and were passed over");
   }
   if (outcome.other_writer_count > 0) {
     fmt::print(stderr, "  {} batches were sent again because another writer came first\n",
@@ -82,6 +91,10 @@ void print_how_to_go_on(const append_options& options, const append_outcome& out
   }
   fmt::print(stderr, "  Every line before line {} is stored.", outcome.next_line);
   const bool certain = outcome.unknown_count == 0;
+  if (options.has_identity()) {
+    fmt::print(stderr, " The same command goes on: it stores nothing twice.\n");
+    return;
+  }
   if (options.unconditional && !certain) {
     fmt::print(stderr, " Look with cairn read whether the others are, too.\n");
     return;
@@ -105,6 +118,35 @@ void print_json(const append_options& options, const append_outcome& outcome, do
       outcome.next_line, elapsed_s);
 }
 
+line_source_options source_options_of(const append_options& options) {
+  line_source_options made;
+  made.name = options.file == "-" ? "standard input" : options.file;
+  made.format = options.format;
+  made.batch_lines_max = options.batch_records;
+  made.batch_bytes_max = options.batch_bytes;
+  made.full_batches = options.has_identity();
+  if (!options.idempotency_key.empty()) {
+    made.batch_lines_max = k_append_lines_max;
+    made.batch_bytes_max = k_append_bytes_max;
+  }
+  return made;
+}
+
+append_outcome run_session(net::log_client& client, line_source& source,
+                           const append_options& options, const global_options& global,
+                           const append_session::observer& progressed) {
+  if (options.has_identity()) {
+    identity_session session(client, source,
+                             {options.log, options.idempotency_key, options.producer, options.epoch,
+                              global.retry_s, retry_budget::k_first_pause});
+    return session.run(progressed);
+  }
+  append_session session(client, source,
+                         {options.log, options.at_offset, options.unconditional, global.retry_s,
+                          retry_budget::k_first_pause});
+  return session.run(progressed);
+}
+
 int run_append(const append_options& options, const global_options& global) {
   // Not interruptible: after a signal the batch on its way still gets its answer.
   auto client = open_client(global, false);
@@ -115,25 +157,18 @@ int run_append(const append_options& options, const global_options& global) {
                             input.descriptor() < 0 ? std::strerror(errno) : "is a directory"));
     return exit_failed;
   }
-  line_source_options source_options;
-  source_options.name = options.file == "-" ? "standard input" : options.file;
-  source_options.format = options.format;
-  source_options.batch_lines_max = options.batch_records;
-  source_options.batch_bytes_max = options.batch_bytes;
-  line_source source(input.descriptor(), source_options);
+  line_source source(input.descriptor(), source_options_of(options));
   if (auto good = source.skip_lines(options.from_line - 1); !good) {
     print_error(good.error().detail);
     return exit_failed;
   }
-  append_session session(*client, source,
-                         {options.log, options.at_offset, options.unconditional, global.retry_s,
-                          retry_budget::k_first_pause});
   progress_bar bar(!global.quiet);
   const auto total_bytes = input.size_bytes();
-  const auto outcome = session.run([&](const append_outcome& now) {
-    bar.update(
-        {now.stored_count + now.found_count, now.stored_bytes + now.found_bytes, total_bytes});
-  });
+  const auto outcome =
+      run_session(*client, source, options, global, [&](const append_outcome& now) {
+        bar.update(
+            {now.stored_count + now.found_count, now.stored_bytes + now.found_bytes, total_bytes});
+      });
   const auto elapsed_s = bar.elapsed_s();
   bar.clear();
   if (outcome.failure) {
@@ -148,6 +183,37 @@ int run_append(const append_options& options, const global_options& global) {
   if (outcome.failure && anything) print_how_to_go_on(options, outcome);
   if (options.json_output) print_json(options, outcome, elapsed_s);
   return outcome.code;
+}
+
+void add_identity_options(CLI::App& command, append_options& options) {
+  const CLI::Validator name(check_identity, "NAME");
+  command
+      .add_option("--idempotency-key", options.idempotency_key,
+                  "The whole input is one append under this key: the log stores it once, however "
+                  "often the command is run. It remembers keys for a day, and so many at most")
+      ->check(name)
+      ->option_text("KEY")
+      ->excludes("--at")
+      ->excludes("--unconditional")
+      ->excludes("--batch-records")
+      ->excludes("--batch-bytes");
+  auto* producer =
+      command
+          .add_option("--producer", options.producer,
+                      "The batches are numbered appends of this producer: run again with the same "
+                      "input and options, the command goes on where it ended, and stores nothing "
+                      "twice. Many can write at once, each under an id of its own")
+          ->check(name)
+          ->option_text("ID")
+          ->excludes("--at")
+          ->excludes("--unconditional")
+          ->excludes("--idempotency-key");
+  command
+      .add_option("--epoch", options.epoch,
+                  "Of the producer; a new one begins another input, and ends older ones")
+      ->check(CLI::Range(std::uint64_t{0}, (std::uint64_t{1} << 63U) - 1))
+      ->capture_default_str()
+      ->needs(producer);
 }
 
 }  // namespace
@@ -183,6 +249,7 @@ void add_append_command(CLI::App& app, const global_options& global, int& code) 
                  "Append wherever the log ends: faster when many write at once, but a lost answer "
                  "can then not be told from a lost request")
       ->excludes("--at");
+  add_identity_options(*command, *options);
   command->add_flag("--json,-j", options->json_output, "Print the result as JSON on stdout");
   command->footer(
       "Lines are sent in batches, each stored as a whole or not at all; a bad line is named and "
@@ -193,7 +260,9 @@ void add_append_command(CLI::App& app, const global_options& global, int& code) 
       "  cairn append events.ndjson\n"
       "  journalctl -f -o json | cairn append --log journal -\n"
       "  cairn append --format text notes.txt\n"
-      "  cairn append --retry 60 --at 0 events.ndjson    # may be repeated until it succeeds\n");
+      "  cairn append --retry 60 --at 0 events.ndjson    # may be repeated until it succeeds\n"
+      "  cairn append --producer host-1 events.ndjson    # likewise, while others write, too\n"
+      "  echo '{\"order\":17}' | cairn append --idempotency-key order-17 -\n");
   command->callback([options, &global, &code] { code = run_append(*options, global); });
 }
 

@@ -40,7 +40,7 @@ struct append_settings {
 struct append_outcome {
   std::uint64_t stored_count = 0;  ///< records that this session has stored for certain
   std::uint64_t stored_bytes = 0;  ///< of the input, for those
-  std::uint64_t found_count = 0;   ///< lines that stood there already (at_offset)
+  std::uint64_t found_count = 0;   ///< lines that stood there already (at_offset, an identity)
   std::uint64_t found_bytes = 0;   ///< of the input, for whole batches of those
   std::uint64_t next_line = 1;     ///< first line that is not certainly stored
   std::optional<std::uint64_t> first_offset;

@@ -113,8 +113,8 @@ result<std::optional<line_batch>> line_source::next(bool wait) {
         deferred_ = bad_line(fmt::format("is longer than {} bytes", options_.line_bytes_max));
         break;
       }
-      // Waiting makes sense only with empty hands.
-      auto filled = fill(wait && batch.line_count == 0);
+      // Waiting makes sense only with empty hands, or when every batch is to be full.
+      auto filled = fill(options_.full_batches || (wait && batch.line_count == 0));
       if (!filled) return filled.error();
       if (*filled == fill_state::nothing_yet) return std::optional(std::move(batch));
       if (*filled == fill_state::end && taken_ == buffer_.size()) break;

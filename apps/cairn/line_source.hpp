@@ -35,6 +35,8 @@ struct line_source_options {
   std::uint64_t batch_bytes_max = k_mib_bytes;
   std::uint64_t batch_lines_max = 10'000;
   std::uint64_t line_bytes_max = 16 * k_mib_bytes;
+  /// Batches depend on the input alone, not on when it comes: next() waits until one is full.
+  bool full_batches = false;
 };
 
 /// Reads an open descriptor (which it does not close). Not thread-safe. A batch may be larger than

@@ -143,6 +143,7 @@ public:
     answer.status = fields.result_int();
     answer.content_type = std::string(fields[http::field::content_type]);
     answer.next_offset = number_field<std::uint64_t>(fields, "Cairn-Next-Offset");
+    answer.replayed = fields["Cairn-Replayed"] == "true";
     answer.retry_after_s = number_field<std::uint32_t>(fields, "Retry-After");
     const bool by_line = handler != nullptr && answer.status == 200;
     line_splitter lines(by_line ? *handler : k_no_lines, options_.max_answer_bytes);

@@ -56,6 +56,7 @@ struct http_answer {
   std::string content_type;
   std::string body;                          ///< empty when lines were handed to a line_handler
   std::optional<std::uint64_t> next_offset;  ///< Cairn-Next-Offset
+  bool replayed = false;                     ///< Cairn-Replayed: true
   std::optional<std::uint32_t> retry_after_s;
 };
 

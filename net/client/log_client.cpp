@@ -109,6 +109,7 @@ problem to_problem(const http_answer& answer) {
   found.outcome_unknown = outcome == "unknown" || (outcome.empty() && answer.status >= 500);
   if (const auto next = number_of(*document, "next_offset")) found.next_offset = next;
   found.lowest_offset = number_of(*document, "lowest_offset");
+  found.expected_seq = number_of(*document, "expected_seq");
   if (const auto after = number_of(*document, "retry_after_ms")) {
     found.retry_after_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(*after, 60'000));
   }
@@ -130,6 +131,10 @@ errc errc_of(std::string_view code) {
                                errc::would_block,
                                errc::locked,
                                errc::outcome_unknown,
+                               errc::key_reused,
+                               errc::sequence_gap,
+                               errc::producer_fenced,
+                               errc::sequence_too_old,
                                errc::corruption,
                                errc::io_error};
   for (const auto one : k_codes) {
@@ -166,6 +171,14 @@ status log_client::send_append(const append_call& call) {
   if (call.expected_offset) {
     request.fields.emplace_back("Cairn-Expected-Offset", std::to_string(*call.expected_offset));
   }
+  if (!call.idempotency_key.empty()) {
+    request.fields.emplace_back("Idempotency-Key", call.idempotency_key);
+  }
+  if (call.producer) {
+    request.fields.emplace_back("Cairn-Producer-Id", call.producer->id);
+    request.fields.emplace_back("Cairn-Producer-Epoch", std::to_string(call.producer->epoch));
+    request.fields.emplace_back("Cairn-Producer-Seq", std::to_string(call.producer->seq));
+  }
   if (call.key) request.fields.emplace_back("Cairn-Key", *call.key);
   if (auto sent = http_.send(request); !sent) return broken(sent.error());
   return {};
@@ -183,7 +196,7 @@ result<receipt> log_client::receive_append() {
     failure_ = {client_phase::garbled, std::nullopt};
     return error{errc::corruption, "the receipt has no offset and count: " + answer->body};
   }
-  return receipt{*offset, *count, std::move(answer->body)};
+  return receipt{*offset, *count, answer->replayed, std::move(answer->body)};
 }
 
 result<receipt> log_client::append(const append_call& call) {

@@ -20,6 +20,7 @@ struct problem {
   bool outcome_unknown = false;  ///< of a write: it may have happened
   std::optional<std::uint64_t> next_offset;
   std::optional<std::uint64_t> lowest_offset;
+  std::optional<std::uint64_t> expected_seq;  ///< of a producer: the number that would be taken
   std::uint32_t retry_after_ms = 0;
 
   /// One sentence for people: what, why, and the facts that help.
@@ -50,7 +51,15 @@ struct client_failure {
 struct receipt {
   std::uint64_t offset = 0;
   std::uint64_t count = 0;
-  std::string json;  ///< as the node sent it
+  bool replayed = false;  ///< of an earlier append with the same identity
+  std::string json;       ///< as the node sent it
+};
+
+/// Which append of a producer it is. The id has 1 to 255 visible ASCII characters.
+struct producer_place {
+  std::string_view id;
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
 };
 
 struct append_call {
@@ -59,6 +68,9 @@ struct append_call {
   std::string_view body;
   std::optional<std::uint64_t> expected_offset;
   std::optional<std::string> key;
+  // At most one of these two: then an append whose answer was lost can be sent again as it is.
+  std::string_view idempotency_key;  ///< 1 to 255 visible ASCII characters; empty: none
+  std::optional<producer_place> producer;
 };
 
 /// Where to begin: exactly one of these, else the earliest record.

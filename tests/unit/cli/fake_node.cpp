@@ -160,6 +160,71 @@ void fake_node::store(const std::string& body) {
   }
 }
 
+namespace {
+
+constexpr std::uint64_t k_remembered = 5;
+
+std::string field_of(const http::request<http::string_body>& asked, const char* name) {
+  const auto value = asked[name];
+  return {value.data(), value.size()};
+}
+
+// "key K" or "producer P epoch E"; empty when the append has no identity.
+std::string owner_of(const http::request<http::string_body>& asked) {
+  const auto key = field_of(asked, "Idempotency-Key");
+  if (!key.empty()) return "key " + key;
+  const auto id = field_of(asked, "Cairn-Producer-Id");
+  if (id.empty()) return {};
+  return fmt::format("producer {} epoch {}", id, field_of(asked, "Cairn-Producer-Epoch"));
+}
+
+void refuse_identity(http::response<http::string_body>& reply, http::status status,
+                     std::string_view code, std::string_view facts) {
+  reply.result(status);
+  reply.set(http::field::content_type, "application/problem+json");
+  reply.body() = problem(static_cast<unsigned>(status), code, facts);
+}
+
+}  // namespace
+
+bool fake_node::answer_known(const request& asked, response& reply) {
+  const auto owner = owner_of(asked);
+  if (owner.empty()) return false;
+  const auto seq = field_of(asked, "Cairn-Producer-Seq");
+  const auto found = log_->stored.find(owner + " seq " + seq);
+  if (found != log_->stored.end()) {
+    const auto& [body, offset, count] = found->second;
+    if (body != asked.body()) {
+      refuse_identity(reply, http::status::unprocessable_entity, "key-reused",
+                      R"(,"outcome":"rejected")");
+      return true;
+    }
+    reply.result(http::status::created);
+    reply.set("Cairn-Replayed", "true");
+    reply.body() = fmt::format(R"({{"log":"default","offset":{},"count":{}}})", offset, count);
+    return true;
+  }
+  const auto next = log_->next_seqs[owner];
+  if (seq.empty() || number(seq) == next) return false;
+  const bool old = number(seq) < next;
+  refuse_identity(
+      reply, http::status::conflict, old ? "sequence-too-old" : "sequence-gap",
+      fmt::format(R"(,"expected_seq":{},"outcome":"{}")", next, old ? "unknown" : "rejected"));
+  return true;
+}
+
+void fake_node::remember(const request& asked, std::size_t offset) {
+  const auto owner = owner_of(asked);
+  if (owner.empty()) return;
+  const auto seq = field_of(asked, "Cairn-Producer-Seq");
+  log_->stored[owner + " seq " + seq] = {asked.body(), offset, values_.size() - offset};
+  if (seq.empty()) return;
+  log_->next_seqs[owner] = number(seq) + 1;
+  if (number(seq) >= k_remembered) {
+    log_->stored.erase(fmt::format("{} seq {}", owner, number(seq) - k_remembered));
+  }
+}
+
 bool fake_node::answer_append(const request& asked, response& reply) {
   ++append_count_;
   auto fault = append_fault::none;
@@ -193,6 +258,7 @@ bool fake_node::answer_append(const request& asked, response& reply) {
     values_.emplace_back("\"somebody else's\"");
     if (fault == append_fault::other_writer_drop) return false;
   }
+  if (answer_known(asked, reply)) return true;
   const auto expected = asked.find("Cairn-Expected-Offset");
   if (expected != asked.end() &&
       number({expected->value().data(), expected->value().size()}) != values_.size()) {
@@ -201,6 +267,7 @@ bool fake_node::answer_append(const request& asked, response& reply) {
   }
   const auto offset = values_.size();
   store(asked.body());
+  remember(asked, offset);
   if (fault == append_fault::drop_after) return false;
   if (fault == append_fault::unknown_stored) {
     return refuse(http::status::gateway_timeout, "outcome-unknown", R"(,"outcome":"unknown")");

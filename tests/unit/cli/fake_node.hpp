@@ -7,6 +7,7 @@
 #include <boost/beast/http.hpp>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -62,9 +63,17 @@ private:
   using response = boost::beast::http::response<boost::beast::http::string_body>;
   using socket = boost::asio::ip::tcp::socket;
 
+  struct stored_append {
+    std::string body;
+    std::size_t offset = 0;
+    std::size_t count = 0;
+  };
   struct content {
     std::mutex mutex;
     std::vector<std::string> values;
+    // By the identity's headers: what was appended under it. A producer's older ones are forgotten.
+    std::map<std::string, stored_append> stored;
+    std::map<std::string, std::uint64_t> next_seqs;
   };
 
   explicit fake_node(std::shared_ptr<content> log);
@@ -75,6 +84,9 @@ private:
   bool answer_append(const request& asked, response& reply);
   void answer_read(const request& asked, response& reply);
   void store(const std::string& body);
+  // Of a producer or a key; false: it is to be stored.
+  bool answer_known(const request& asked, response& reply);
+  void remember(const request& asked, std::size_t offset);
 
   boost::asio::io_context io_;
   boost::asio::ip::tcp::acceptor acceptor_;
