@@ -83,7 +83,7 @@ struct append_outcome {
   /// It was stored before, under the same identity, and the fields say where; append_outcomes says
   /// how many replicas have it now.
   bool replayed = false;
-  std::uint64_t expected_seq = 0;  ///< with sequence_gap: the number that would be taken
+  std::uint64_t expected_seq = 0;  ///< with sequence_gap, sequence_too_old: what would be taken
 };
 
 struct append_outcomes {

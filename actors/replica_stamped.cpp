@@ -94,8 +94,10 @@ void replica::refuse_numbered(const waiting_item& item, const session_judgement&
       return fail(std::move(out), errc::producer_fenced,
                   "a newer epoch of this producer has begun");
     case session_verdict::sequence_too_old:
-      return fail(std::move(out), errc::sequence_too_old,
-                  "this append was stored, too long ago to say where");
+      out.outcome.code = errc::sequence_too_old;
+      out.outcome.expected_seq = judged.expected_seq;
+      out.outcome.detail = "this append was stored, too long ago to say where";
+      return answer(out, {});
     default:
       return fail(std::move(out), errc::key_reused,
                   "another body was stored under this key or number");

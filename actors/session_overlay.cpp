@@ -29,7 +29,9 @@ session_judgement judge_producer(const session_table& committed, const session_o
   if (known != nullptr && who.epoch < known->epoch) return {session_verdict::producer_fenced};
   if (known != nullptr && who.epoch == known->epoch && who.seq <= known->last_seq) {
     const session_receipt* first = known->find(who.seq);
-    if (first == nullptr) return {session_verdict::sequence_too_old};
+    if (first == nullptr) {
+      return {session_verdict::sequence_too_old, nullptr, known->last_seq + 1};
+    }
     if (first->body_hash != stamp.body_hash) return {session_verdict::key_reused};
     return {session_verdict::replay, first};
   }

@@ -72,7 +72,7 @@ enum class session_verdict : std::uint8_t {
 struct session_judgement {
   session_verdict verdict = session_verdict::append;
   const session_receipt* receipt = nullptr;  ///< of replay; the table's
-  std::uint64_t expected_seq = 0;            ///< of sequence_gap
+  std::uint64_t expected_seq = 0;            ///< of sequence_gap, sequence_too_old
   bool same_under_way = false;               ///< of wait: it is this very append that is
 };
 

@@ -2,7 +2,6 @@
 
 #include "actors/type_ids.hpp"
 #include "apps/port_failure.hpp"
-#include "proto/append_stamp.hpp"
 #include "storage/frame.hpp"
 
 #include <algorithm>
@@ -86,11 +85,6 @@ void actor_port::run_ready() {
 
 std::optional<net::failure> actor_port::refusal(const net::append_request& request) const {
   if (!serves(request.log)) return unknown_log(request.log);
-  if (proto::is_stamped(request.batch.payload.span())) {
-    // To store it without looking for an earlier one would be a promise broken.
-    return make_failure(errc::unsupported,
-                        "idempotency keys and producer ids are not supported by this version");
-  }
   const auto bytes = request.batch.payload.size();
   if (bytes > storage::k_frame_payload_bytes_max) {
     return make_failure(errc::too_large, fmt::format("a batch of {} bytes is over the limit of {}",
@@ -152,7 +146,8 @@ void actor_port::receive_appends(actors::append_outcomes& outcomes) {
                                            .term = outcome.term,
                                            .index = outcome.index,
                                            .durable_on = outcomes.durable_on,
-                                           .replicas = outcomes.replicas});
+                                           .replicas = outcomes.replicas,
+                                           .replayed = outcome.replayed});
     } else {
       auto failure = make_failure(outcome.code, std::move(outcome.detail));
       failure.bounds = bounds_of(outcomes.range);
@@ -161,6 +156,9 @@ void actor_port::receive_appends(actors::append_outcomes& outcomes) {
       }
       // What this node knows as the end may be behind or ahead of what the append was judged by.
       if (outcome.code == errc::expected_offset_missed) failure.bounds->next = outcome.offset;
+      const bool told = outcome.code == errc::sequence_gap ||
+                        (outcome.code == errc::sequence_too_old && outcome.expected_seq > 0);
+      if (told) failure.expected_seq = outcome.expected_seq;
       pending.mapped()(std::move(failure));
     }
   }

@@ -27,7 +27,7 @@ enum class errc : std::uint8_t {
   locked = 14,       ///< another process owns the data directory
   // The write may or may not have happened: retry only with the same idempotency key.
   outcome_unknown = 20,
-  // The append's identity says that it is not what it seems: see docs/protocol/http.md.
+  // The append's identity says that it is not what it seems: see docs/append_once.md.
   key_reused = 21,        ///< the key or number belongs to another body: choose another
   sequence_gap = 22,      ///< an append of the producer is missing before this one: send it first
   producer_fenced = 23,   ///< a newer epoch of the producer has begun: this one ends

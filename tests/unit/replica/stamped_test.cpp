@@ -120,6 +120,7 @@ TEST_CASE("stamped: a producer's pipelined numbers are all taken, in order, and 
   host.it.append(1, {numbered(11, 1, 0)});
   host.run();
   CHECK(host.code(11) == errc::sequence_too_old);
+  CHECK(host.answer(11)->expected_seq == 6);
 }
 
 TEST_CASE("stamped: an append that its expected offset refuses takes no number") {

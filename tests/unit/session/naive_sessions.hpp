@@ -117,7 +117,7 @@ struct naive_sessions {
         if (it->second.body_hash != stamp.body_hash) return {key_reused, {}, 0};
         return {replay, it->second, 0};
       }
-      return {sequence_too_old, {}, 0};
+      return {sequence_too_old, {}, p.all.back().first + 1};
     }
     bool any_under_way = false;
     for (const auto& other : under_way()) {

@@ -106,6 +106,7 @@ TEST_CASE("sessions: a producer's numbers go up by one, and its last appends are
   CHECK(verdict(4, 3, 103).receipt->index == log_index(3));
   CHECK(verdict(4, 3, 104).verdict == session_verdict::key_reused);
   CHECK(verdict(4, 1, 101).verdict == session_verdict::sequence_too_old);
+  CHECK(verdict(4, 1, 101).expected_seq == 4);
   CHECK(verdict(3, 4, 1).verdict == session_verdict::producer_fenced);
   CHECK(verdict(5, 4, 1).verdict == session_verdict::sequence_gap);
   CHECK(verdict(5, 0, 1).verdict == session_verdict::append);
