@@ -8,6 +8,7 @@ from .history import OK, REJECTED, UNKNOWN, Read, now
 from .http import EventStream, Http, NotSent, Unknown
 
 RECORDS = "/v1/logs/default/records"
+TRIES = 5  # at an append with an idempotency key
 CERTAINLY_NOT_DONE = {400, 401, 403, 404, 405, 406, 409, 412, 413, 414, 415, 422, 429, 431}
 
 
@@ -52,9 +53,12 @@ def outcome_of(response):
         return UNKNOWN
 
 
-def append(http, history, values, expected=None, content_type="text/plain", timeout_ms=None):
-    """One append, noted. Returns (Append, Response or None)."""
+def append(http, history, values, expected=None, content_type="text/plain", timeout_ms=None, key=None, again=None):
+    """One append, noted. Returns (Append, Response or None). `again` is an Append of the same key: this is one more try
+    at it, and a refusal says nothing about the tries before."""
     headers = {"Content-Type": content_type}
+    if key is not None:
+        headers["Idempotency-Key"] = key
     if expected is not None:
         headers["Cairn-Expected-Offset"] = str(expected)
     if content_type == "text/plain":
@@ -65,15 +69,17 @@ def append(http, history, values, expected=None, content_type="text/plain", time
         body = "".join(json.dumps(value) + "\n" for value in values).encode()
     else:
         body = json.dumps({"records": [{"value": value, "key": value[:20]} for value in values]}).encode()
-    entry = history.begin_append(values, expected)
+    entry = again or history.begin_append(values, expected)
     try:
         target = RECORDS if timeout_ms is None else f"{RECORDS}?timeout_ms={timeout_ms}"
         response = http.request("POST", target, headers, body)
     except NotSent:
-        entry.outcome = REJECTED
+        entry.outcome = entry.outcome if again else REJECTED
         return entry, None
     except Unknown:
         return entry, None
+    if again and outcome_of(response) != OK:
+        return entry, response
     entry.resp, entry.outcome = now(), outcome_of(response)
     if entry.outcome == OK:
         receipt = response.json()
@@ -181,11 +187,17 @@ class Workload:
                 values.append(f"w{number}/{counter}/" + "x" * rng.randint(0, self.value_bytes))
                 counter += 1
             expected = self.known_end if rng.random() < 0.2 else None
-            entry, response = append(http, self.history, values, expected, kind, self.timeout_ms)
-            if response is not None:
-                self.note("POST", response)
-            else:
-                self.lost(client, http.address)
+            key = f"w{number}/{counter}" if expected is None and rng.random() < 0.4 else None
+            entry = None
+            for _ in range(TRIES if key else 1):
+                entry, response = append(http, self.history, values, expected, kind, self.timeout_ms, key, entry)
+                if response is not None:
+                    self.note("POST", response)
+                else:
+                    self.lost(client, http.address)
+                # Only what may be stored is sent again: there must be one record of it.
+                if entry.outcome != UNKNOWN or (http := client.ready()) is None:
+                    break
 
     def lost(self, client, address):
         """The node is gone: wait for it at the door, not in a tight loop."""
