@@ -305,7 +305,7 @@ result<std::shared_ptr<segment>> load_active_segment(env& env, const std::string
 
   auto size = handles->store->size_bytes();
   if (!size) return size.error();
-  loaded->allocated_bytes = extent->end_bytes;
+  loaded->allocated_bytes = loaded->filled_bytes = extent->end_bytes;
   // A copied directory may have lost its reserved space.
   if (*size > extent->end_bytes &&
       handles->store->allocate(extent->end_bytes, *size - extent->end_bytes).ok()) {

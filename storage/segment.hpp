@@ -45,6 +45,10 @@ public:
   std::uint64_t allocated_bytes =
       0;  ///< space up to here is reserved: a write inside cannot meet a full disk
   std::uint64_t durable_bytes = k_store_header_bytes;
+  /// Space up to here holds data, of whatever kind: a sync of what is written there needs no
+  /// journal commit of the file system.
+  std::uint64_t filled_bytes = k_store_header_bytes;
+  std::uint64_t syncs = 0;  ///< since it became the active one
 
   // Any thread. Entries and bytes below these are complete in index and store.
   std::atomic<std::uint64_t> entries{0};

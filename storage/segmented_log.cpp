@@ -24,6 +24,7 @@ namespace {
 constexpr std::uint64_t k_segment_bytes_min = 4 * k_kib_bytes;
 constexpr std::uint64_t k_index_bytes_default_max = 16 * k_mib_bytes;
 constexpr std::uint64_t k_index_share = 16;
+constexpr std::uint64_t k_fill_ahead_bytes = k_mib_bytes;
 
 }  // namespace
 
@@ -80,14 +81,33 @@ status segmented_log::fence(status failed) {
 status segmented_log::sync() {
   if (auto s = refusal(); !s) return s;
   if (!active_ || active_->durable_bytes == active_->extent.end_bytes) return {};
+  if (active_->extent.end_bytes > active_->filled_bytes) {
+    // Its room was found before: whatever it says is no full disk.
+    if (auto s = fill_ahead(); !s) return fence(error{errc::io_error, s.error().detail});
+  }
   if (auto s = active_->handles->store->sync_data(); !s && !planted(41)) {
     // A spare became this segment by rename: the file still tells its first name.
     return fence(error{s.code(), fmt::format("{}: {}", active_->store_path, s.error().detail)});
   }
   active_->durable_bytes = active_->extent.end_bytes;
+  ++active_->syncs;
   durable_offset_ = next_offset_;
   durable_index_ = log_index(next_index_.value() - 1);
   set_mark(*active_, active_->durable_bytes);
+  return {};
+}
+
+// The space is only reserved here, and the file system commits its journal with each sync of it.
+// That is little beside a large write; small ones take some zeros along with one of them, and the
+// next ones go without. No frame was ever there, so it does not matter which zeros a crash keeps.
+status segmented_log::fill_ahead() {
+  segment& target = *active_;
+  const std::uint64_t end = target.extent.end_bytes;
+  target.filled_bytes = end;
+  if (end - target.durable_bytes >= k_large_sync_bytes || end >= target.allocated_bytes) return {};
+  const std::uint64_t count = std::min(k_fill_ahead_bytes, target.allocated_bytes - end);
+  if (auto s = fill_with_zeros(*target.handles->store, end, count); !s) return s;
+  target.filled_bytes = end + count;
   return {};
 }
 
@@ -103,6 +123,7 @@ void segmented_log::publish(record_offset end) {
   static_cast<void>(shared_->show_to(end));
 }
 
+// Zeros written ahead make small syncs fast, and halve what a disk can take of large ones.
 void segmented_log::request_spare() {
   background_->add(background_work::kind::luxury, [spares = spares_] { spares->prepare_one(); });
 }

@@ -279,6 +279,7 @@ private:
   status cut_active(const store_extent& kept);
   status fence(status failed);
   void set_mark(const segment& of, std::uint64_t position_bytes, std::uint64_t index_checksum = 0);
+  status fill_ahead();
   void request_spare();
   [[nodiscard]] std::uint64_t index_bytes() const;
   [[nodiscard]] status refusal() const;

@@ -302,6 +302,7 @@ result<segmented_log::prepared_segment> segmented_log::prepare_segment(
                       std::string(k_temporary_suffix),
                   0, false};
   header.recycled = out.origin.recycled;
+  const std::uint64_t spare_bytes = out.origin.size_bytes;
   const std::uint64_t missing =
       first_run.end_bytes - std::min(first_run.end_bytes, out.origin.size_bytes);
   if (auto s = disk_has(missing + index_bytes(), out.origin.path); !s) {
@@ -329,6 +330,7 @@ result<segmented_log::prepared_segment> segmented_log::prepare_segment(
     out.origin.size_bytes = *size;
   }
   out.made->allocated_bytes = out.origin.size_bytes;
+  if (spare) out.made->filled_bytes = spare_bytes;
 
   std::array<std::byte, k_store_header_bytes> bytes{};
   encode_store_header(header, bytes);
@@ -385,7 +387,9 @@ status segmented_log::activate(prepared_segment prepared) {
   list.push_back(fresh);
   shared_->set_segments(std::move(list));
   roll_before_next_ = false;
-  request_spare();
+  const bool large_syncs =
+      old && old->syncs > 0 && old->extent.end_bytes / old->syncs >= k_large_sync_bytes;
+  if (!large_syncs) request_spare();
   return {};
 }
 

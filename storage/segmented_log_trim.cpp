@@ -200,7 +200,8 @@ status segmented_log::reopen_for_writing(const std::shared_ptr<segment>& target)
     target->handles = std::move(writable);
   }
   target->durable_bytes = target->extent.end_bytes;
-  target->allocated_bytes = target->extent.end_bytes;
+  target->allocated_bytes = target->filled_bytes = target->extent.end_bytes;
+  target->syncs = 0;
   active_ = target;
   room_end_ = 0;
   roll_before_next_ = false;
@@ -220,6 +221,7 @@ status segmented_log::cut_active(const store_extent& kept) {
     auto size = target.handles->store->size_bytes();
     if (!size) return size.error();
     target.allocated_bytes = std::min(target.allocated_bytes, *size);
+    target.filled_bytes = std::min(target.filled_bytes, target.allocated_bytes);
     room_end_ = std::min(room_end_, target.allocated_bytes);
     target.advance(kept);
     target.durable_bytes = std::min(target.durable_bytes, kept.end_bytes);

@@ -1,9 +1,11 @@
 #pragma once
 // Store files prepared ahead of use. A write into space that already holds data needs no new block
 // from the file system, and its fdatasync no journal commit: half the time for small writes. So
-// files are filled with zeros in the background, and trimmed segments are used again.
+// files are filled with zeros in the background, unless writes are large, and trimmed segments are
+// used again.
 
 #include "storage/base/result.hpp"
+#include "storage/base/units.hpp"
 #include "storage/env.hpp"
 
 #include <cstdint>
@@ -13,6 +15,9 @@
 #include <vector>
 
 namespace cairn::storage {
+
+/// A sync of so much is large: the journal commit of reserved space costs less than zeros would.
+inline constexpr std::uint64_t k_large_sync_bytes = 256 * k_kib_bytes;
 
 /// Thread-safe.
 class spare_segments {

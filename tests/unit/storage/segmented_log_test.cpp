@@ -4,6 +4,7 @@
 #include "storage/log_reader.hpp"
 #include "tests/support/sim_env.hpp"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <string>
 #include <vector>
@@ -214,4 +215,46 @@ TEST_CASE("segmented log: entries of every kind are read by index, records by of
   CHECK(entries->front().header.kind == frame_kind::no_op);
   check_all(*log, 0, 60);
   CHECK(log->reader()->read_entries(log_index(62), {})->empty());
+}
+
+TEST_CASE(
+    "segmented log: no zeros are written ahead of large syncs, and soon again of small ones") {
+  sim_env env(1);
+  auto config = small_segments();
+  config.segment_bytes = config.prefill_bytes = 2 * k_mib_bytes;
+  recovery_report report;
+  auto opened = segmented_log::open(env, "/log", config, report);
+  REQUIRE(opened.ok());
+  auto& log = **opened;
+  const auto work = [&] {
+    while (log.background()->run_one()) {
+    }
+  };
+  const auto spares = [&] {
+    const auto names = env.names("/log");
+    return std::count_if(names.begin(), names.end(),
+                         [](const auto& name) { return name.ends_with(".spare"); });
+  };
+  const auto changes_by = [&](std::size_t bytes) {
+    const auto before = env.operations();
+    append_one(log, std::string(bytes, 'v'));
+    return env.operations() - before;
+  };
+  append_one(log, "first");
+  work();
+  CHECK(spares() == 1);
+  while (log.segment_count() < 4) {
+    append_one(log, std::string(300 * k_kib_bytes, 'v'));
+    work();
+  }
+  CHECK(spares() == 0);
+  const auto large = changes_by(300 * k_kib_bytes);
+  CHECK(changes_by(100) > large);  // takes zeros along
+  for (int i = 0; i < 100; ++i)
+    CHECK(changes_by(4000) == large);
+  REQUIRE(log.roll().ok());
+  append_one(log, "next");
+  work();
+  CHECK(spares() == 1);
+  REQUIRE(log.close().ok());
 }
