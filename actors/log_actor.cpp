@@ -79,6 +79,7 @@ void log_state::write(const persist& request) {
     answer.detail = written.error().detail;
   }
   answer.room_bytes = store_->room_bytes();
+  answer.room_frames = store_->room_frames();
   promise.deliver(std::move(answer));
   ++writes_;
   after_write();
@@ -93,6 +94,7 @@ void log_state::reserve(const reserve_room& request) {
     answer.detail = reserved.error().detail;
   }
   answer.room_bytes = store_->room_bytes();
+  answer.room_frames = store_->room_frames();
   promise.deliver(std::move(answer));
   after_write();
 }

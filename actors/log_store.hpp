@@ -78,6 +78,7 @@ public:
   /// Finds room ahead, see segmented_log::reserve.
   [[nodiscard]] status reserve(std::uint64_t bytes);
   [[nodiscard]] std::uint64_t room_bytes() const { return log_->room_bytes(); }
+  [[nodiscard]] std::uint64_t room_frames() const { return log_->room_frames(); }
 
   /// Replaces the file `sessions`; durable on return. disk_full: the old one stands. Anything else:
   /// fenced.

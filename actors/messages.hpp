@@ -178,7 +178,8 @@ struct persisted {
   raft::persist_ticket ticket;
   errc code = errc::none;
   std::string detail;
-  std::uint64_t room_bytes = 0;  ///< as in room_reserved
+  std::uint64_t room_bytes = 0;   ///< as in room_reserved
+  std::uint64_t room_frames = 0;  ///< likewise
 };
 
 /// Find room for entries of `bytes` together, counted as storage::frame_stride_bytes(payload).
@@ -186,12 +187,14 @@ struct reserve_room {
   std::uint64_t bytes = 0;
 };
 
-/// `code` none: there is room for what was asked. disk_full: there is not. Either way entries of
-/// `room_bytes` together will not meet a full disk, until others have used the room.
+/// `code` none: there is room for what was asked. disk_full: there is not. Either way up to
+/// `room_frames` entries of `room_bytes` together will not meet a full disk, until others have used
+/// the room; configurations excepted, and what is written together with one.
 struct room_reserved {
   errc code = errc::none;
   std::string detail;
   std::uint64_t room_bytes = 0;
+  std::uint64_t room_frames = 0;
 };
 
 /// Read entries for a lagging peer. Reads below the published end run on a ReaderActor.

@@ -97,11 +97,12 @@ caf::message_handler raft_state::storage_handlers() {
   return {
       [this](const persisted& done) {
         entered();
-        replica_.persisted(done.ticket, done.code, done.detail, done.room_bytes);
+        replica_.persisted(done.ticket, done.code, done.detail,
+                           {done.room_bytes, done.room_frames});
       },
       [this](const room_reserved& room) {
         entered();
-        replica_.room_reserved(room.code, room.detail, room.room_bytes);
+        replica_.room_reserved(room.code, room.detail, {room.room_bytes, room.room_frames});
       },
       [this](loaded& read) {
         entered();

@@ -192,17 +192,17 @@ void replica::retry_persist() {
 }
 
 void replica::persisted(raft::persist_ticket ticket, errc code, const std::string& detail,
-                        std::uint64_t room_bytes) {
+                        const write_room& room) {
   if (!writing_ || writing_->ticket != ticket || core_.fenced()) return;
   if (code == errc::disk_full) {
-    room_bytes_ = room_bytes;
+    room_ = room;
     no_room_ = detail;
     retry_persist_ns_ = now_.monotonic_ns + k_retry_write_ns;
     disk_is_full(0);
     return;
   }
   if (code != errc::none) return fence(detail);
-  room_bytes_ = room_bytes;
+  room_ = room;
   writing_.reset();
   judge_again_ = true;
   core_.step(raft::persist_done{ticket});

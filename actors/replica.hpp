@@ -56,6 +56,12 @@ struct replica_time {
   unix_ms wall_ms = 0;             ///< env::now_ms()
 };
 
+/// Up to so many entries of so many bytes together (storage::frame_stride_bytes) can be written.
+struct write_room {
+  std::uint64_t bytes = 0;
+  std::uint64_t frames = 0;
+};
+
 struct replica_config {
   raft::core_config core;
   std::uint64_t tick_ns = 50'000'000;
@@ -178,8 +184,8 @@ public:
   /// none: durable. disk_full: nothing of the batch was done; it is given out again later.
   /// Anything else: nobody knows what is on disk; the replica is fenced for good.
   void persisted(raft::persist_ticket ticket, errc code, const std::string& detail,
-                 std::uint64_t room_bytes);
-  void room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes);
+                 const write_room& room);
+  void room_reserved(errc code, const std::string& detail, const write_room& room);
   void loaded(raft::node_id peer, std::uint64_t request, std::vector<raft::entry> entries);
   void log_trimmed(log_index last_removed, record_offset start_offset);
   /// Storage cannot remove old entries before there is a newer checkpoint.
@@ -369,7 +375,7 @@ private:
   // Storage.
   std::shared_ptr<const raft::persist_batch> writing_;  // given out, not finished
   std::uint64_t retry_persist_ns_ = 0;                  // 0: it is being written
-  std::uint64_t room_bytes_ = 0;
+  write_room room_;
   std::uint64_t reserving_bytes_ = 0;    // 0: nothing is asked for
   bool reserving_for_appends_ = false;   // those that do not fit are refused if it fails
   std::uint64_t room_pause_ticks_ = 0;   // before more is reserved ahead of need

@@ -64,6 +64,8 @@ void replica::propose_waiting() {
     return refuse_waiting(errc::disk_full, no_room_);
   }
   if (!leads() || writing_ || transfer_ || waiting_.empty()) return;
+  // The core's own entries are no part of what storage has promised: they are written first, alone.
+  if (core_.log().last_index() > core_.handed_index()) return;
   auto group = next_group();
   if (!group.empty() || !gaps_.empty()) propose(std::move(group));
   sessions_.end_expectations();
@@ -87,7 +89,7 @@ std::vector<replica::waiting_item> replica::next_group() {
     room_bytes += storage::frame_stride_bytes(payload_bytes);
     open_bytes += raft::k_entry_overhead_bytes + payload_bytes;
     const bool first = group.empty() && open_.empty();
-    if (room_bytes > room_bytes_) break;
+    if (room_bytes > room_.bytes || group.size() >= room_.frames) break;
     if (!first && open_bytes > config_.core.uncommitted_bytes_max) break;
     // As append_plan will find: refused, it has no place among the numbers of its producer.
     const bool refused =
@@ -113,11 +115,11 @@ void replica::ask_for_room() {
     for (const waiting_item& item : waiting_)
       wanted_bytes += storage::frame_stride_bytes(item.item.payload.size());
   }
-  reserving_for_appends_ = wanted_bytes > room_bytes_;
+  reserving_for_appends_ = wanted_bytes > room_.bytes || (wanted_bytes > 0 && room_.frames == 0);
   if (reserving_for_appends_) {
     wanted_bytes = std::max(wanted_bytes, std::min(k_room_least_bytes, config_.room_wanted_bytes));
   } else {
-    const bool enough = room_bytes_ >= config_.room_wanted_bytes / 4 && !full;
+    const bool enough = room_.bytes >= config_.room_wanted_bytes / 4 && !full;
     if (enough || room_pause_ticks_ > 0) return;
     wanted_bytes = full ? room_missed_bytes_ : config_.room_wanted_bytes;
   }
@@ -141,9 +143,9 @@ void replica::room_is_found(std::uint64_t reserved_bytes) {
   out_.disk_full = false;
 }
 
-void replica::room_reserved(errc code, const std::string& detail, std::uint64_t room_bytes) {
+void replica::room_reserved(errc code, const std::string& detail, const write_room& room) {
   const std::uint64_t asked_bytes = std::exchange(reserving_bytes_, 0);
-  room_bytes_ = room_bytes;
+  room_ = room;
   if (code == errc::none) return room_is_found(asked_bytes);
   no_room_ = detail;
   room_pause_ticks_ = k_room_pause_ticks;
@@ -155,7 +157,7 @@ void replica::room_reserved(errc code, const std::string& detail, std::uint64_t 
   std::uint64_t used_bytes = 0;
   for (waiting_item& item : std::exchange(waiting_, {})) {
     const std::uint64_t bytes = storage::frame_stride_bytes(item.item.payload.size());
-    if (used_bytes + bytes > room_bytes_) {
+    if (used_bytes + bytes > room_.bytes || waiting_.size() >= room_.frames) {
       refuse(item, reason, no_room_);
       refused_bytes = std::max(refused_bytes, bytes);
     } else {
@@ -257,7 +259,8 @@ bool replica::propose_frame(const storage::frame_input& frame) {
               frame.index.value(), core_.log().last_index().value());
   open_.push_back({id, raft::k_entry_overhead_bytes + payload_bytes, {}});
   open_bytes_ += open_.back().size_bytes;
-  room_bytes_ -= std::min(room_bytes_, storage::frame_stride_bytes(payload_bytes));
+  room_.bytes -= std::min(room_.bytes, storage::frame_stride_bytes(payload_bytes));
+  room_.frames -= std::min<std::uint64_t>(room_.frames, 1);
   return true;
 }
 

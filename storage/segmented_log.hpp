@@ -146,12 +146,14 @@ public:
   /// Sees to it that the next frames of `bytes` together (frame_stride_bytes each) find their room,
   /// by reserving space and, where the active segment has too little left, by beginning a new one
   /// early (what was appended is then durable). disk_full: there is no such room. too_large: more
-  /// than a segment can ever take. io_error: fenced. Not promised: config frames (their payloads
-  /// are written elsewhere as well), more frames than an index has room for, and frames stamped by
-  /// a clock more than a minute behind this node's.
+  /// than a segment can ever take. io_error: fenced. Not promised: config frames and what is
+  /// appended together with one (their payloads are written elsewhere as well), more frames than
+  /// room_frames(), and frames stamped by a clock more than a minute behind this node's.
   [[nodiscard]] status reserve(std::uint64_t bytes);
   /// How many bytes of frames are known to find room; 0 when nobody knows.
   [[nodiscard]] std::uint64_t room_bytes() const;
+  /// How many frames may share room_bytes(): the index takes no more.
+  [[nodiscard]] std::uint64_t room_frames() const;
 
   /// Drops every entry and begins anew behind `origin`; durable on return. A crash on the way
   /// leaves the old log or the new, empty one. disk_full, too_large: nothing has changed. io_error:

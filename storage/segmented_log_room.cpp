@@ -33,12 +33,16 @@ bool segmented_log::has_entries_for(std::uint64_t bytes) const {
   return capacity - active_->extent.frames >= std::min(wanted, capacity / 2);
 }
 
-std::uint64_t segmented_log::room_bytes() const {
+std::uint64_t segmented_log::room_frames() const {
   if (!refusal() || !active_ || !active_->handles->map || roll_before_next_) return 0;
+  return active_->handles->writable_entries().size() - active_->extent.frames;
+}
+
+std::uint64_t segmented_log::room_bytes() const {
+  const std::uint64_t entries_left = room_frames();
+  if (entries_left == 0) return 0;
   const std::uint64_t end = active_->extent.end_bytes;
   const std::uint64_t capacity = active_->handles->writable_entries().size();
-  const std::uint64_t entries_left = capacity - active_->extent.frames;
-  if (entries_left == 0) return 0;
   const std::uint64_t promised = room_end_ - std::min(room_end_, end);
   const std::uint64_t space_end = std::min(active_->allocated_bytes, config_.segment_bytes);
   std::uint64_t ahead = space_end - std::min(space_end, end);
@@ -72,6 +76,10 @@ status segmented_log::reserve(std::uint64_t bytes) {
   if (end > k_segment_bytes_max) {
     return error{errc::too_large,
                  fmt::format("{}: no room for {} bytes more", active_->store_path, bytes)};
+  }
+  if (room_frames() == 0) {
+    return error{errc::overloaded,
+                 fmt::format("{}: full of entries without records", active_->index_path)};
   }
   if (auto s = reserve_active(end); !s) return s.code() == errc::io_error ? fence(s) : s;
   room_end_ = std::max(room_end_, end);

@@ -59,6 +59,8 @@ public:
   [[nodiscard]] node_id leader() const { return leader_; }
   [[nodiscard]] log_index commit_index() const { return commit_; }
   [[nodiscard]] const log_view& log() const { return log_; }
+  /// The last entry that has been given out to be written.
+  [[nodiscard]] log_index handed_index() const { return persist_.handed(); }
   [[nodiscard]] const configuration& members() const { return configs_.latest().config; }
   [[nodiscard]] const config_history& configs() const { return configs_; }
   /// How many voters are known to have the log up to `index` durably; 0 unless this node leads.

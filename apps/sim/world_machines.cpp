@@ -79,7 +79,7 @@ void world::carry_out(std::uint64_t index, actors::replica_effects& out) {
     disk_job(index, [this, index, bytes = *out.reserve_bytes](machine& self) {
       const status room = self.store->reserve(bytes);
       self.replica->room_reserved(room.code(), room ? "" : room.error().detail,
-                                  self.store->room_bytes());
+                                  {self.store->room_bytes(), self.store->room_frames()});
       if (self.store->fenced()) return end(index, testing::crash_keep::all);
       drive_soon(index);
     });
@@ -191,7 +191,7 @@ void world::persist(std::uint64_t index, std::shared_ptr<const raft::persist_bat
     if (done) check_persisted(index, *batch);
     if (done) check_overlay(index);
     self.replica->persisted(batch->ticket, done.code(), done ? "" : done.error().detail,
-                            self.store->room_bytes());
+                            {self.store->room_bytes(), self.store->room_frames()});
     drive(index);
     if (!failed || !failure_.empty()) return;
     note(index, "ends: the disk failed");

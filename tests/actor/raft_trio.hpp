@@ -58,6 +58,7 @@ inline caf::behavior fake_log(caf::event_based_actor* self, std::shared_ptr<trio
         actors::persisted done;
         done.ticket = write.batch->ticket;
         done.room_bytes = 64 * k_mib_bytes;
+        done.room_frames = 1'000'000;
         if (log->broken) {
           done.code = errc::io_error;
           done.detail = "the disk is broken";
@@ -67,8 +68,10 @@ inline caf::behavior fake_log(caf::event_based_actor* self, std::shared_ptr<trio
         self->send(to, std::move(done));
       },
       [](const actors::reserve_room&) {
-        return actors::room_reserved{
-            .code = errc::none, .detail = {}, .room_bytes = 64 * k_mib_bytes};
+        return actors::room_reserved{.code = errc::none,
+                                     .detail = {},
+                                     .room_bytes = 64 * k_mib_bytes,
+                                     .room_frames = 1'000'000};
       },
       [log](const actors::load_entries& want) {
         actors::loaded out;

@@ -209,6 +209,59 @@ TEST_CASE("replica: a full disk stays full, whatever squeezes in, until there is
   CHECK(host.changes_of_full == 1);
 }
 
+TEST_CASE("replica: no more entries are written at once than storage has promised room for") {
+  replica_host host(1, 1);
+  host.room_frames = 3;
+  host.run();
+  std::vector<actors::append_item> items;
+  for (actors::request_id id = 1; id <= 10; ++id)
+    items.push_back(item_of(id, 100 * k_kib_bytes));  // too large to be merged
+  host.it.append(1, std::move(items));
+  host.run();
+  for (actors::request_id id = 1; id <= 10; ++id)
+    CHECK(host.code(id) == errc::none);
+  for (const auto& write : host.writes)
+    CHECK(write->entries.size() <= 3);
+}
+
+TEST_CASE("replica: an index without room is a reason to ask for room, and to refuse") {
+  replica_host host(1, 1);
+  host.run();
+  host.room_frames = 0;
+  host.it.append(1, {item_of(1)});
+  host.run();  // used what was promised before
+  CHECK(host.code(1) == errc::none);
+  host.room_bytes = 0;
+  host.it.append(1, {item_of(2)});
+  host.run();
+  CHECK(host.code(2) == errc::disk_full);
+  host.room_bytes = 64 * k_mib_bytes;
+  host.room_frames = 1;
+  host.it.append(1, {item_of(3), item_of(4)});
+  host.run();
+  CHECK(host.code(3) == errc::none);
+  CHECK(host.code(4) == errc::none);
+}
+
+TEST_CASE("replica: appends and the core's own entries are not written together") {
+  replica_host host(1, 1);
+  host.it.append(1, {item_of(1)});
+  host.run();
+  host.it.change_membership(1, {{raft::member_change::action::add_learner, raft::node_id(2)}}, {});
+  host.it.append(1, {item_of(2)});
+  host.run();
+  CHECK(host.code(1) == errc::none);
+  CHECK(host.code(2) == errc::none);
+  int with_own = 0;
+  for (const auto& write : host.writes) {
+    const auto is_data = [](const raft::entry& e) { return e.kind == raft::entry_kind::data; };
+    const auto data = std::count_if(write->entries.begin(), write->entries.end(), is_data);
+    if (data < std::ssize(write->entries)) ++with_own;
+    CHECK((data == 0 || data == std::ssize(write->entries)));
+  }
+  CHECK(with_own >= 2);
+}
+
 TEST_CASE("replica: after a large refusal a disk is full until there is room for as much") {
   replica_host host(1, 1);
   host.room_bytes = 10 * k_mib_bytes;  // more than is kept in stock

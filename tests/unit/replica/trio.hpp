@@ -70,7 +70,8 @@ struct replica_host {
       if (out.reserve_bytes) {
         ++reservations;
         const bool full = *out.reserve_bytes > room_bytes;
-        it.room_reserved(full ? errc::disk_full : errc::none, full ? "no room" : "", room_bytes);
+        it.room_reserved(full ? errc::disk_full : errc::none, full ? "no room" : "",
+                         {room_bytes, room_frames});
         more = true;
       }
       if (out.persist) writing = out.persist;
@@ -84,7 +85,8 @@ struct replica_host {
     REQUIRE(writing);
     auto batch = std::exchange(writing, nullptr);
     if (code == errc::none) writes.push_back(batch);
-    it.persisted(batch->ticket, code, code == errc::none ? "" : "the disk says no", room_bytes);
+    it.persisted(batch->ticket, code, code == errc::none ? "" : "the disk says no",
+                 {room_bytes, room_frames});
   }
   void keep(actors::replica_effects& out) {
     if (out.publish) published = *out.publish;
@@ -129,6 +131,7 @@ struct replica_host {
   actors::replica it;
   bool hold_writes = false;
   std::uint64_t room_bytes = 64 * k_mib_bytes;
+  std::uint64_t room_frames = 1'000'000;
   std::uint64_t reservations = 0;
   std::shared_ptr<const raft::persist_batch> writing;
   std::vector<std::shared_ptr<const raft::persist_batch>> writes;

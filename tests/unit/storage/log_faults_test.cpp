@@ -128,6 +128,31 @@ TEST_CASE("log: what it cannot have is not tried, and the last bytes are left to
   }
 }
 
+TEST_CASE("reserve: as many frames as it says find their room on a full disk, however small") {
+  sim_env env(1);
+  log_harness h(env, small_config(), 1);  // an index of 16 entries
+  REQUIRE(h.open());
+  for (int round = 0; round < 20; ++round) {
+    CAPTURE(round);
+    REQUIRE(h.log().reserve(2000).ok());
+    env.set_capacity_bytes(env.used_bytes());
+    const auto frames = h.log().room_frames();
+    CHECK(frames > 0);
+    std::vector<storage::frame_input> all(frames);
+    for (std::uint64_t i = 0; i < frames; ++i) {
+      all[i].term = std::max(h.log().last_term(), term_id(1));
+      all[i].index = h.log().next_index().plus(i);
+      all[i].timestamp_ms = std::max(h.log().last_timestamp_ms(), env.now_ms());
+      all[i].record_count = 1;
+      all[i].payload = {shared_bytes::copy_of(as_byte_span("a"))};
+    }
+    CHECK(frames * storage::frame_stride_bytes(1) <= h.log().room_bytes());
+    CHECK(h.log().append(all).ok());
+    REQUIRE(h.log().sync().ok());
+    env.set_capacity_bytes(std::nullopt);
+  }
+}
+
 TEST_CASE("log: trimming a full disk makes room for appends") {
   sim_env env(1);
   env.set_capacity_bytes(60 * k_sim_page_bytes);
