@@ -13,7 +13,7 @@ std::uint64_t to_ns(std::chrono::milliseconds ms) {
 }
 
 constexpr std::chrono::milliseconds k_announce_pause{1'000};
-constexpr std::size_t k_operations_max = 256;
+constexpr std::size_t k_invitations_max = 256;
 
 }  // namespace
 
@@ -322,7 +322,7 @@ caf::result<cluster_change_done> cluster_state::change(const change_cluster& wis
 }
 
 void cluster_state::add(const change_cluster& wish, caf::response_promise promise) {
-  if (invitations_.size() >= k_operations_max) {
+  if (invitations_.size() >= k_invitations_max) {
     return promise.deliver(cluster_change_done{.code = errc::overloaded,
                                                .detail = "too many nodes are being added",
                                                .leader = {},

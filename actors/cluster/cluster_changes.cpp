@@ -12,7 +12,8 @@ namespace cairn::actors {
 namespace {
 
 constexpr std::uint64_t k_ns_per_ms = 1'000'000;
-constexpr std::size_t k_waiting_max = 256;
+/// Operations at a time: those that wait here, and those that are on their way to the leader.
+constexpr std::size_t k_operations_max = 256;
 /// A learner that lacks no more entries than this may vote. The core has the last word.
 constexpr std::uint64_t k_promote_lag_entries = 512;
 constexpr std::uint64_t k_promotion_ns = 5'000'000'000;
@@ -39,7 +40,7 @@ void cluster_state::submit(operation op) {
     return refuse(errc::unavailable, fmt::format("node {} does not lead", config_.self.node_id),
                   false);
   }
-  if (waiting_.size() >= k_waiting_max) {
+  if (waiting_.size() + requests_.open_count() >= k_operations_max) {
     return refuse(errc::overloaded, "too many changes wait already", false);
   }
   waiting_.push_back(std::move(op));
