@@ -64,7 +64,8 @@ void replica::tick() {
   sweep_forwards();
   sweep_barriers();
   // A sleeping group would never find out that its leader is gone.
-  if (core_.quiesced() && (!waiting_.empty() || !waiting_barriers_.empty())) {
+  const bool wanted = !waiting_.empty() || !waiting_barriers_.empty() || !forwards_.empty();
+  if (core_.quiesced() && wanted) {
     core_.step(raft::wake{});
   }
 }

@@ -73,6 +73,25 @@ TEST_CASE("forward: a leader that is dead for good ends the wait") {
   CHECK(host.code(1) == errc::outcome_unknown);
 }
 
+TEST_CASE("forward: an append without an answer wakes a sleeping group, which elects another") {
+  replica_group group(3, 10);
+  replica_host& leader = group.elect();
+  group.tick(20);
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    REQUIRE(group[i].it.core().quiesced());
+  group.cut = {group.number_of(leader)};  // stopped: its links stay up
+  replica_host& host = group.follower();
+  host.it.append(1, {item_of(1)});
+  host.run();
+  REQUIRE(host.forwards.size() == 1);
+  host.forwards.clear();  // on its way when the leader was stopped
+  group.tick(60);
+  CHECK(host.code(1) == errc::outcome_unknown);
+  const auto now_leads = host.it.core().leader();
+  CHECK(now_leads != raft::k_nobody);
+  CHECK(now_leads != raft::node_id(group.number_of(leader)));
+}
+
 TEST_CASE("forward: a node that does not lead refuses, and the sender goes on to who does") {
   replica_group group(3);
   replica_host& old = group.elect();

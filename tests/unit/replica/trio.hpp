@@ -39,13 +39,14 @@ struct replica_random final : raft::random_source {
 
 /// One replica and what it has said. Writes are done at once unless `hold_writes`.
 struct replica_host {
-  explicit replica_host(std::uint64_t number, std::uint64_t count)
-      : random(number), it(config_of(number), boot_of(count), random) {}
+  replica_host(std::uint64_t number, std::uint64_t count, std::uint32_t quiesce_after_ticks = 0)
+      : random(number), it(config_of(number, quiesce_after_ticks), boot_of(count), random) {}
 
-  static actors::replica_config config_of(std::uint64_t number) {
+  static actors::replica_config config_of(std::uint64_t number,
+                                          std::uint32_t quiesce_after_ticks = 0) {
     actors::replica_config config;
     config.core.self = raft::node_id(number);
-    config.core.quiesce_after_ticks = 0;
+    config.core.quiesce_after_ticks = quiesce_after_ticks;
     return config;
   }
   /// Bootstrapped: one config entry that makes nodes 1..count voters.
@@ -153,9 +154,10 @@ struct replica_host {
 /// Nodes 1..n with all links up.
 class replica_group {
 public:
-  explicit replica_group(std::uint64_t count) {
+  /// `quiesce_after_ticks` 0: an idle group does not sleep.
+  explicit replica_group(std::uint64_t count, std::uint32_t quiesce_after_ticks = 0) {
     for (std::uint64_t i = 1; i <= count; ++i)
-      hosts_[i] = std::make_unique<replica_host>(i, count);
+      hosts_[i] = std::make_unique<replica_host>(i, count, quiesce_after_ticks);
   }
   replica_host& operator[](std::uint64_t number) { return *hosts_.at(number); }
 
