@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* k_meta_name = "/meta.toml";
 constexpr const char* k_ports_name = "/ports.json";
-constexpr const char* k_ports_room_name = "/ports.json.tmp";
+constexpr const char* k_ports_room_name = "/ports.json.next";
 constexpr std::uint64_t k_ports_bytes_max = 1024;
 constexpr std::int64_t k_meta_format = 2;
 /// Before there were clusters: without data id and number.

@@ -3,7 +3,7 @@
 //
 //   DIR/lock             held while a node runs
 //   DIR/meta.toml        node id, data id; cluster id and number once the node is a member
-//   DIR/ports.json       where the running node listens; ports.json.tmp is room for the next one
+//   DIR/ports.json       where the running node listens; ports.json.next is room for the next one
 //   DIR/logs/default/    the log (storage)
 
 #include "storage/base/result.hpp"
@@ -68,8 +68,8 @@ public:
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  /// Replaces ports.json, also on a full disk: DIR/ports.json.tmp is kept ahead for it. Not synced:
-  /// it means nothing after a crash. disk_full only if there never was room; io_error.
+  /// Replaces ports.json, also on a full disk: DIR/ports.json.next is kept ahead for it. Not
+  /// synced: it means nothing after a crash. disk_full only if there never was room; io_error.
   [[nodiscard]] status write_ports(const listening_ports& ports) const;
   /// The node does not listen any more.
   void remove_ports() const;

@@ -153,7 +153,7 @@ class Refusals(Case):
 
     def test_ports_json_comes_as_soon_as_it_can_be_written(self):
         node = Node(self.dir / "n1")
-        obstacle = node.directory / "ports.json.tmp"
+        obstacle = node.directory / "ports.json.next"
         obstacle.mkdir(parents=True)
         with node.spawn():
             wait_until(lambda: "serves http://" in node.output(), 15, lambda: f"it serves: {node.output()}")
