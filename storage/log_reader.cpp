@@ -48,7 +48,8 @@ std::size_t count_ending_by(const readable& from, std::uint64_t limit_bytes) {
 }
 
 error bad_frame(const segment& part, std::uint64_t position) {
-  return {errc::corruption, fmt::format("{}: bad frame at position {}", part.store_path, position)};
+  return {errc::corruption,
+          fmt::format("{}: damaged frame at position {}", part.store_path, position)};
 }
 
 /// Reads the slice into one buffer and checks each frame. The entries and the store must agree on

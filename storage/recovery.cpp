@@ -87,7 +87,8 @@ std::optional<index_ends> read_index_ends(env& env, const std::string& path) {
 }
 
 error damage(const std::string& path, std::uint64_t position, const std::string& what) {
-  return {errc::corruption, fmt::format("{}: bad frame at position {}: {}", path, position, what)};
+  return {errc::corruption,
+          fmt::format("{}: damaged frame at position {}: {}", path, position, what)};
 }
 
 }  // namespace

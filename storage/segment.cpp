@@ -84,8 +84,9 @@ result<std::shared_ptr<segment_handles>> open_sealed_handles(env& env, segment& 
   auto scan = scan_store(*handles->store, target.header);
   if (!scan) return scan.error();
   if (scan->extent.frames < count) {
-    return error{errc::corruption, fmt::format("{}: bad frame at position {}, where {} frames end",
-                                               target.store_path, scan->extent.end_bytes, count)};
+    return error{errc::corruption,
+                 fmt::format("{}: damaged frame at position {}, where {} frames end",
+                             target.store_path, scan->extent.end_bytes, count)};
   }
   handles->index.reset();
   handles->map.reset();

@@ -51,7 +51,7 @@ result<located_header> segment_cache::read_header(const std::shared_ptr<segment>
     if (frame && frame->index == wanted) return located_header{*frame, entry.position};
     if (again || !target->sealed) {
       return error{errc::corruption,
-                   fmt::format("{}: bad frame at position {}: no entry {}", target->store_path,
+                   fmt::format("{}: damaged frame at position {}: no entry {}", target->store_path,
                                entry.position, wanted.value())};
     }
     target->index_suspect = true;  // built anew from the store by the next acquire()
