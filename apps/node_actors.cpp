@@ -189,7 +189,7 @@ void node_actors::spawn_raft(const storage::log_publisher& publisher, raft::boot
   core.election_ticks =
       static_cast<std::uint32_t>(std::chrono::nanoseconds(config_.election) / tick);
   core.entry_bytes_max = k_entry_bytes_max;
-  core.quiesce_after_ticks = 0;  // nobody tells a core yet who is gone
+  core.quiesce_after_ticks = 0;  // docs/protocol/raft.md, "Sleep", says why it is off
   raft_ = spawn_blocking<actors::raft_actor>("raft", config_.log.name, std::move(raft));
 }
 
