@@ -219,10 +219,11 @@ void world::check_answers() {
   }
 }
 
-// After a clean or an unclean end, storage finds what it had.
+// After a clean or an unclean end, storage finds what it had. Who is no member any more, nobody has
+// waited for: it may be in the middle of a write.
 void world::check_disks() {
   for (const auto& m : machines_) {
-    if (!m->up()) continue;
+    if (!m->up() || m->writing || m->unfinished) continue;
     const auto copy = m->disk.clone_durable(seed_);
     const auto opened = open_store(*copy);
     if (!opened) return fail(m->node.value() - 1, "would not start: " + opened.error().detail);

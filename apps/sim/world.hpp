@@ -94,6 +94,7 @@ private:
     std::uint64_t call = 0;                 // 0: none
     std::uint64_t end = 0;                  // of the log, as far as this client knows
     std::optional<sent_append> unanswered;  // has an identity, and is to be tried again
+    bool missed = false;                    // and its last attempt came to another offset
     std::uint64_t epoch = 0;                // as a producer
     std::uint64_t next_seq = 0;
   };

@@ -44,11 +44,12 @@ void world::client_call(std::uint64_t id) {
 
 void world::call_append(std::uint64_t call, open_call& open) {
   client& c = clients_[open.client];
-  if (c.unanswered && random_.below(100) < swarm_.give_up_percent) {
+  if (c.unanswered && (c.missed || random_.below(100) < swarm_.give_up_percent)) {
     // Nobody knows whether that number is taken: another epoch begins.
     if (c.unanswered->numbered) ++c.epoch, c.next_seq = 0;
     c.unanswered.reset();
   }
+  c.missed = false;
   if (!c.unanswered) {
     sent_append fresh = new_append(open.client);
     if (!attempts_[fresh.position].identity) return attempt(call, open, fresh);
@@ -181,6 +182,8 @@ void world::append_ended(std::uint64_t index, const open_call& open,
     append_refused(index, open, outcome);
     // Certainly not stored, whichever attempt: its number is free.
     if (append.fate == append_fate::failed && current) unanswered.reset();
+    // The log goes on elsewhere: clients that said this again and again would do nothing else.
+    if (current) clients_[open.client].missed = outcome.code == errc::expected_offset_missed;
     return;
   }
   const std::string broken = truth_.saw_ok(outcome);
