@@ -11,6 +11,15 @@ OPTIONS = "commit=300"  # the file system writes nothing by itself
 SIZE_MB = 256
 
 
+def sync_directory(path):
+    """What was made and removed in it outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Images:
     """An ext4 image for each node. A power cut leaves what was on the disk, not what the kernel had not written."""
 

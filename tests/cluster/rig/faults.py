@@ -13,7 +13,7 @@ from harness.case import wait_until
 
 from .clocks import Clocks, together
 from .cluster import Cluster
-from .disks import Images, Shims
+from .disks import Images, Shims, sync_directory
 from .network import Network, faulty
 
 
@@ -230,6 +230,7 @@ class Faults:
                 pass
         self.moment(4)
         ballast.unlink()
+        sync_directory(ballast.parent)  # else the next power cut brings it back
 
     def clock_jump(self):
         node = self.some()
