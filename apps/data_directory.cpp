@@ -1,5 +1,8 @@
 #include "apps/data_directory.hpp"
 
+#include "storage/base/units.hpp"
+#include "storage/whole_file.hpp"
+
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -11,37 +14,10 @@ constexpr const char* k_meta_name = "/meta.toml";
 constexpr const char* k_ports_name = "/ports.json";
 constexpr const char* k_ports_room_name = "/ports.json.next";
 constexpr std::uint64_t k_ports_bytes_max = 1024;
+constexpr std::uint64_t k_meta_bytes_max = 64 * k_kib_bytes;
 constexpr std::int64_t k_meta_format = 2;
 /// Before there were clusters: without data id and number.
 constexpr std::int64_t k_meta_format_single = 1;
-
-status write_whole(storage::env& env, const std::string& directory, const std::string& path,
-                   const std::string& text, bool durable) {
-  const auto temporary = path + ".tmp";
-  auto file = env.open(temporary, storage::open_mode::create);
-  if (!file) return file.error();
-  const byte_span bytes = as_byte_span(text);
-  if (auto written = (*file)->pwrite({&bytes, 1}, 0); !written) return written;
-  if (durable) {
-    if (auto synced = (*file)->sync_data(); !synced) return synced;
-  }
-  if (auto renamed = env.rename(temporary, path); !renamed) return renamed;
-  return durable ? env.sync_directory(directory) : status{};
-}
-
-result<std::string> read_whole(storage::env& env, const std::string& path) {
-  auto file = env.open(path, storage::open_mode::read);
-  if (!file) return file.error();
-  const auto size = (*file)->size_bytes();
-  if (!size) return size.error();
-  constexpr std::uint64_t k_largest = 64 * 1024;
-  if (*size > k_largest) return error{errc::corruption, path + ": it is far too large"};
-  std::string text(*size, '\0');
-  const auto read = (*file)->pread(std::as_writable_bytes(std::span(text)), 0);
-  if (!read) return read.error();
-  text.resize(*read);
-  return text;
-}
 
 result<std::unique_ptr<storage::file>> open_or_create(storage::env& env, const std::string& path) {
   auto file = env.open(path, storage::open_mode::read_write);
@@ -58,7 +34,7 @@ void keep_room_for_ports(storage::env& env, const std::string& directory) {
   if (size && *size < k_ports_bytes_max) (void)(*file)->allocate(0, k_ports_bytes_max);
 }
 
-result<node_identity> parse_meta(const std::string& path, const std::string& text) {
+result<node_identity> parse_meta(const std::string& path, std::string_view text) {
   const auto damaged = [&](std::string_view what) {
     return error{errc::corruption, fmt::format("{}: {}", path, what)};
   };
@@ -119,7 +95,7 @@ status write_meta(storage::env& env, const std::string& path, const node_identit
   if (identity.is_member()) {
     text += fmt::format("cluster_id = \"{}\"\nnumber = {}\n", identity.cluster_id, identity.number);
   }
-  return write_whole(env, path, path + k_meta_name, text, true);
+  return storage::replace_whole_file(env, path + k_meta_name, as_byte_span(text));
 }
 
 result<node_identity> new_identity(storage::env& env, const std::string& path,
@@ -144,9 +120,9 @@ struct found_identity {
 result<found_identity> find_identity(storage::env& env, const std::string& path,
                                      const std::string& node_id) {
   const auto meta = path + k_meta_name;
-  const auto text = read_whole(env, meta);
+  const auto text = storage::read_whole_file(env, meta, k_meta_bytes_max);
   if (!text && text.code() != errc::not_found) return text.error();
-  auto identity = text ? parse_meta(meta, *text) : new_identity(env, path, node_id);
+  auto identity = text ? parse_meta(meta, text->text()) : new_identity(env, path, node_id);
   if (!identity) return identity.error();
   found_identity found{.identity = *std::move(identity), .on_disk = text.ok()};
   if (found.identity.data_id.empty()) {
