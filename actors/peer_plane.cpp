@@ -88,10 +88,6 @@ public:
 
   bool send(peer_envelope envelope) override;
   void close(std::string reason) override;
-  [[nodiscard]] std::size_t waiting_bytes() const override {
-    return waiting_->in_mailbox.load(std::memory_order_relaxed) +
-           waiting_->in_buffer.load(std::memory_order_relaxed);
-  }
 
 private:
   friend class plane;

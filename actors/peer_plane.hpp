@@ -39,8 +39,6 @@ public:
   virtual bool send(peer_envelope envelope) = 0;
   /// Cuts the connection. `lost` is called, unless it was before.
   virtual void close(std::string reason) = 0;
-  /// What waits to be sent: not yet taken by the kernel.
-  [[nodiscard]] virtual std::size_t waiting_bytes() const = 0;
 };
 
 struct peer_attachment {

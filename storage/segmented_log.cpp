@@ -162,9 +162,6 @@ record_offset segmented_log::durable_offset() const {
 log_index segmented_log::next_index() const {
   return next_index_;
 }
-log_index segmented_log::durable_index() const {
-  return durable_index_;
-}
 term_id segmented_log::last_term() const {
   return last_term_;
 }

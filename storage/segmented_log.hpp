@@ -192,8 +192,6 @@ public:
   [[nodiscard]] record_offset durable_offset() const;  ///< end of what sync() has covered
   [[nodiscard]] log_index first_index() const;  ///< of the first entry kept; next_index() if none
   [[nodiscard]] log_index next_index() const;
-  [[nodiscard]] log_index durable_index()
-      const;  ///< last entry that sync() has covered; one below first if none
   [[nodiscard]] term_id last_term() const;  ///< 0 when the log has never held an entry
   [[nodiscard]] unix_ms last_timestamp_ms() const;
   /// The position before the first entry kept, with what is kept for it.

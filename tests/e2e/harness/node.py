@@ -162,10 +162,6 @@ class Node:
                 pass  # closed meanwhile
         return found
 
-    def cpu_s(self):
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
 
 def clean_environment():
     """Ours without CAIRN_... variables: the node would take them for its configuration."""
