@@ -30,10 +30,7 @@ bool append_session::fail(const error& why, int code) {
 }
 
 bool append_session::fail_call(const error& why) {
-  const auto& failure = client_.failure();
-  if (interrupted().load()) return fail(why, exit_interrupted);
-  const bool unreachable = failure.phase == net::client_phase::unreachable;
-  return fail(why, unreachable ? exit_unreachable : exit_failed);
+  return fail(why, exit_code_of(client_.failure()));
 }
 
 bool append_session::start() {

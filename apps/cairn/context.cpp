@@ -62,22 +62,24 @@ void print_error(std::string_view sentence) {
   fmt::print(stderr, "cairn: {}\n", sentence);
 }
 
-int report_failure(const net::log_client& client, const error& why, const global_options& options) {
-  const auto& failure = client.failure();
+int exit_code_of(const net::client_failure& failure) {
   if (failure.phase == net::client_phase::interrupted || g_interrupted.load()) {
-    print_error("interrupted");
     return exit_interrupted;
   }
-  print_error(why.detail);
-  if (failure.phase == net::client_phase::unreachable) {
+  return failure.phase == net::client_phase::unreachable ? exit_unreachable : exit_failed;
+}
+
+int report_failure(const net::log_client& client, const error& why, const global_options& options) {
+  const int code = exit_code_of(client.failure());
+  print_error(code == exit_interrupted ? "interrupted" : why.detail);
+  if (code == exit_unreachable) {
     fmt::print(
         stderr,
         "  Is a node running there? Name others with --server URL[,URL] or CAIRN_SERVER (now "
         "{}),\n  or wait for one with --retry SECONDS.\n",
         options.servers);
-    return exit_unreachable;
   }
-  return exit_failed;
+  return code;
 }
 
 bool retry_budget::pause(const net::client_failure& failure) {

@@ -55,6 +55,9 @@ void install_interrupt_handler();
 /// Prints "cairn: ..." to stderr.
 void print_error(std::string_view sentence);
 
+/// What a command that ends because of a failed call exits with.
+[[nodiscard]] int exit_code_of(const net::client_failure& failure);
+
 /// Prints why a call to a node failed and what to do about it; returns the exit code for it.
 int report_failure(const net::log_client& client, const error& why, const global_options& options);
 

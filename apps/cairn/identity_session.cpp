@@ -29,10 +29,7 @@ bool identity_session::fail(const error& why, int code) {
 }
 
 bool identity_session::fail_call(const error& why) {
-  const bool unreachable = client_.failure().phase == net::client_phase::unreachable;
-  return fail(why, interrupted().load() ? exit_interrupted
-                   : unreachable        ? exit_unreachable
-                                        : exit_failed);
+  return fail(why, exit_code_of(client_.failure()));
 }
 
 bool identity_session::start() {
