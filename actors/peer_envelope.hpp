@@ -26,8 +26,10 @@ enum class peer_kind : std::uint8_t {
   append_outcomes = 4,
   request = 5,
   answer = 6,
+  inspect = 7,  ///< an operator's question; the only kind that an observer may send
+  inspect_answer = 8,
 };
-inline constexpr std::uint8_t k_peer_kind_last = 6;
+inline constexpr std::uint8_t k_peer_kind_last = 8;
 
 /// Each lane is a connection of its own, so that what is on `control` (heartbeats, votes,
 /// acknowledgements, swim) never waits behind what is on `bulk` (entries, snapshots, forwarded

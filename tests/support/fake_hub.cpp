@@ -39,6 +39,10 @@ const char* name_of(peer_kind kind) {
       return "request";
     case peer_kind::answer:
       return "answer";
+    case peer_kind::inspect:
+      return "inspect";
+    case peer_kind::inspect_answer:
+      return "inspect answer";
   }
   return "?";
 }
