@@ -94,6 +94,13 @@ result<raft::boot_state> log_store::boot_state() const {
     boot.configs.push_back({stored.index, std::move(*config)});
   }
   boot.last_timestamp_ms = log_->last_timestamp_ms();
+  // What readers were shown before stays shown.
+  if (const auto shown = publisher().published(); shown > boot.start.index) {
+    const auto end = publisher().publish(shown);
+    if (!end) return end.error();
+    boot.committed = shown;
+    boot.committed_offset = *end;
+  }
 
   boot.state.term = hard_state_.current().term;
   if (const auto vote = parse_vote(hard_state_.current().voted_for)) {

@@ -25,12 +25,13 @@ replica::replica(const replica_config& config, const raft::boot_state& boot,
     : config_(config),
       core_(config.core, boot, random),
       incarnation_(random.next()),
-      core_visible_(boot.start.index),
-      visible_(boot.start.index),
-      published_(boot.start_offset),
+      core_visible_(std::max(boot.start.index, boot.committed)),
+      visible_(core_visible_),
+      published_(boot.committed > boot.start.index ? boot.committed_offset : boot.start_offset),
       sessions_(config.sessions ? std::move(*config.sessions) : session_boot{}, boot.last,
                 boot.last_timestamp_ms) {
   CAIRN_CHECK(config_.tick_ns > 0, "a tick takes no time");
+  settle_sessions();
   elect_sole_voter();
 }
 

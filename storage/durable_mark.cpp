@@ -19,6 +19,13 @@ constexpr std::size_t k_at_base_offset = 24;
 constexpr std::size_t k_at_position = 32;
 constexpr std::size_t k_at_index_checksum = 40;
 
+// What was published has slots of its own: another thread writes them.
+constexpr std::size_t k_published_slots = 1024;
+constexpr std::size_t k_published_slot_bytes = 24;
+constexpr std::size_t k_at_published = 16;
+static_assert(k_slot_bytes <= k_published_slots &&
+              k_published_slots + k_published_slot_bytes <= k_slot_distance_bytes);
+
 }  // namespace
 
 durable_mark::durable_mark(std::unique_ptr<file> file, std::unique_ptr<mapping> map)
@@ -50,7 +57,33 @@ result<std::unique_ptr<durable_mark>> durable_mark::open(env& env, const std::st
   const auto found = load(made->map_->bytes());
   made->sequence_ = found.sequence;
   made->current_ = found.value;
+  made->load_published();
   return made;
+}
+
+void durable_mark::load_published() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    const byte_span slot =
+        byte_span(map_->bytes())
+            .subspan(k_published_slots + i * k_slot_distance_bytes, k_published_slot_bytes);
+    if (load_le<std::uint64_t>(slot.data()) != checksum64(slot.subspan(k_at_sequence))) continue;
+    const auto sequence = load_le<std::uint64_t>(slot.data() + k_at_sequence);
+    if (sequence <= published_sequence_) continue;
+    published_sequence_ = sequence;
+    published_ = log_index(load_le<std::uint64_t>(slot.data() + k_at_published));
+  }
+}
+
+void durable_mark::set_published(log_index last) {
+  ++published_sequence_;
+  std::array<std::byte, k_published_slot_bytes> slot{};
+  store_le(slot.data() + k_at_sequence, published_sequence_);
+  store_le(slot.data() + k_at_published, last.value());
+  store_le(slot.data(), checksum64(byte_span(slot).subspan(k_at_sequence)));
+  const auto to = map_->bytes().subspan(
+      k_published_slots + published_sequence_ % 2 * k_slot_distance_bytes, slot.size());
+  std::memcpy(to.data(), slot.data(), slot.size());
+  published_ = last;
 }
 
 durable_mark::loaded durable_mark::load(byte_span page) {

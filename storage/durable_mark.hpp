@@ -1,11 +1,12 @@
 #pragma once
-// A lower bound of what is durable, kept in a mapped page: costs nothing per sync and survives a
-// killed process.
+// Lower bounds of what is durable and of what readers were shown, kept in a mapped page: cost
+// nothing per sync and survive a killed process.
 //
 // After a kill it tells recovery that a bad frame below it is damage to acknowledged data and not a
 // write cut short. After a power cut it may be old, never too high: it is only raised after a sync,
 // and lowered durably before a cut.
 
+#include "storage/base/ids.hpp"
 #include "storage/base/result.hpp"
 #include "storage/env.hpp"
 
@@ -16,7 +17,8 @@
 
 namespace cairn::storage {
 
-/// Owner: one thread.
+/// Owner: one thread; but for set_published(), which belongs to whoever holds the lock that guards
+/// publishing.
 class durable_mark {
 public:
   struct mark {
@@ -45,6 +47,11 @@ public:
   /// Forgets the mark: the log holds no data on purpose. In memory, as set().
   void clear();
 
+  /// The last entry that readers were shown, as far as the page tells; 0: nothing is known. Old
+  /// after a power cut, never too high: entries are shown when they are durable, and stay.
+  [[nodiscard]] log_index published() const { return published_; }
+  void set_published(log_index last);
+
   /// Makes the mark durable.
   [[nodiscard]] status sync();
 
@@ -55,11 +62,14 @@ private:
     std::optional<mark> value;
   };
   [[nodiscard]] static loaded load(byte_span page);
+  void load_published();
 
   std::unique_ptr<file> file_;
   std::unique_ptr<mapping> map_;
   std::uint64_t sequence_ = 0;
   std::optional<mark> current_;
+  std::uint64_t published_sequence_ = 0;
+  log_index published_;
 };
 
 }  // namespace cairn::storage

@@ -1,5 +1,6 @@
 #include "storage/log_publisher.hpp"
 
+#include "storage/durable_mark.hpp"
 #include "storage/log_shared.hpp"
 
 #include <algorithm>
@@ -94,8 +95,14 @@ result<record_offset> log_publisher::publish(log_index last) const {
       end = *found;
     }
     shared_->show(last, end.next_offset, end.end_bytes);
+    if (shared_->mark != nullptr) shared_->mark->set_published(last);
   }
   return record_offset(shared_->visible_end.load(std::memory_order_relaxed));
+}
+
+void log_shared::remember_in(durable_mark* page) {
+  const std::lock_guard lock(unpublished.mutex_);
+  mark = page;
 }
 
 log_index log_publisher::published() const {

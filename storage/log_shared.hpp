@@ -17,6 +17,8 @@
 
 namespace cairn::storage {
 
+class durable_mark;
+
 /// The header of an entry and where it stands in its store.
 struct located_header {
   frame_header header;
@@ -99,6 +101,10 @@ struct log_shared {
   /// The last entry that readers see. Never falls. Written under the lock of `unpublished`.
   std::atomic<std::uint64_t> visible_index{0};
   unpublished_entries unpublished;
+  /// Remembers what was published while the log is open, else null. Guarded likewise.
+  durable_mark* mark = nullptr;
+
+  void remember_in(durable_mark* page);
 
   /// Lets readers see the records below `end`, the entries up to `last`, and the bytes below
   /// `end_bytes` of the store that has `last`. @pre the lock of `unpublished` is held.

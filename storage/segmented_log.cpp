@@ -40,6 +40,7 @@ segmented_log::segmented_log(env& env, std::string directory, const log_config& 
 
 segmented_log::~segmented_log() {
   background_->stop();
+  shared_->remember_in(nullptr);
 }
 
 result<std::unique_ptr<segmented_log>> segmented_log::open(env& env, std::string directory,

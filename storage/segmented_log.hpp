@@ -57,8 +57,8 @@ struct log_config {
   std::uint32_t spare_segments_max = 1;
   /// Which log this is: a store file of another one is refused. Kept in every file header.
   std::uint64_t log_id = 0;
-  /// Readers see at once what opening finds. Off for a replica, which has to learn first what of it
-  /// is committed.
+  /// Readers see at once all that opening finds. Off for a replica, which has to learn first what
+  /// of it is committed: it shows what it had published before (durable.mark).
   bool publish_on_open = true;
 };
 
@@ -230,6 +230,7 @@ private:
   segmented_log(env& env, std::string directory, const log_config& config);
 
   status load(recovery_report& report);
+  void publish_again();
   status load_start(const std::vector<record_offset>& bases);
   status finish_install(const std::vector<record_offset>& bases);
   status load_configs();

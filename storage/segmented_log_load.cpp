@@ -72,11 +72,23 @@ status segmented_log::load(recovery_report& report) {
   shared_->unpublished.reset(durable_index_,
                              {next_offset_, active_ ? active_->extent.end_bytes : 0});
   if (auto s = load_configs(); !s) return s;
+  publish_again();
   if (config_.publish_on_open) {
     if (auto end = publisher().publish(durable_index_); !end) return end.error();
   }
   request_spare();
   return {};
+}
+
+// What readers were shown was committed, and is not cut off again. Should the log be shorter, its
+// disk has lost what was durable: what is left was shown, and what will be written behind it was
+// not.
+void segmented_log::publish_again() {
+  const log_index shown = std::min(mark_->published(), durable_index_);
+  if (shown < mark_->published()) mark_->set_published(shown);
+  shared_->remember_in(mark_.get());
+  // An entry that has rotted is the business of whoever reads it.
+  if (shown > start_.index) static_cast<void>(publisher().publish(shown));
 }
 
 status segmented_log::load_start(const std::vector<record_offset>& bases) {

@@ -44,8 +44,8 @@ core::core(const core_config& config, const boot_state& boot, random_source& ran
       configs_(make_history(boot)),
       term_(boot.state.term),
       vote_(boot.state.vote),
-      commit_(boot.start.index),
-      visible_(boot.start.index),
+      commit_(std::max(boot.start.index, boot.committed)),
+      visible_(commit_),
       last_timestamp_ms_(boot.last_timestamp_ms) {
   CAIRN_CHECK(config_.self != k_nobody, "a replica needs a number");
   CAIRN_CHECK(config_.heartbeat_ticks > 0 && config_.election_ticks > 2 * config_.heartbeat_ticks,
@@ -53,6 +53,8 @@ core::core(const core_config& config, const boot_state& boot, random_source& ran
               config_.heartbeat_ticks);
   CAIRN_CHECK(log_.last().term <= term_, "the log has term {}, the hard state only {}",
               log_.last().term.value(), term_.value());
+  CAIRN_CHECK(commit_ <= boot.last, "committed up to {} of a log that ends at {}", commit_.value(),
+              boot.last.value());
   // In force: a lone voter is a quorum. It became the only one by a joint configuration that was
   // committed, so nobody without its vote can be elected and contradict its log.
   if (members().voters == node_set{config_.self} && !members().joint()) commit_ = boot.last;

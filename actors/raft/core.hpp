@@ -34,6 +34,8 @@ struct boot_state {
   record_offset next_offset;                  ///< of the first record behind `last`
   std::vector<config_history::item> configs;  ///< the config entries kept, ascending
   unix_ms last_timestamp_ms = 0;
+  log_index committed;             ///< known to be, and durable; not before `start` if set
+  record_offset committed_offset;  ///< of the first record behind `committed`, if that is set
 };
 
 /// Owner: one thread. Nothing here fails: bad input from outside is refused with a notice or an

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Processes die and stand still: kill -9 of the leader, a follower, all; SIGSTOP of the leader; a rolling restart."""
 
-from rig.case import ClusterCase, main
+from rig.case import Case, ClusterCase, main, wait_until
+from rig.cluster import LOG, Cluster
+
+from harness.history import History
+from harness.workload import append, read_all
 
 
 class Kills(ClusterCase):
@@ -43,6 +47,37 @@ class Kills(ClusterCase):
                 node.wait_ready()
                 self.load.open(node)
         self.conclude()
+
+
+class Alone(Case):
+    """No load: a node that hears nobody can say nothing new, and takes nothing back."""
+
+    def test_a_node_that_comes_back_alone_shows_what_it_has_shown(self):
+        with Cluster(self.dir) as cluster:
+            cluster.start()
+            with cluster.wait_leader().client() as client:
+                for n in range(200):
+                    self.assertEqual(append(client, History(), [str(n)])[0].base, n)
+            for node in cluster:
+                wait_until(lambda node=node: node.ask(LOG)["next_offset"] == 200, 60, f"{node.node_id} shows all")
+            for node in cluster:
+                node.kill()
+            for node in cluster:
+                node.spawn().wait_listening()
+                self.assertEqual([record["value"] for record in read_all(node.http_address)],
+                                 [str(n) for n in range(200)])
+                with node.client() as client:
+                    exact = client.get(f"{LOG}/records?from=0&consistency=linearizable")
+                    self.assertEqual(exact.status, 503, exact)
+                node.kill()
+            for node in cluster:
+                node.spawn()
+            for node in cluster:
+                node.wait_listening()
+            cluster.wait_leader()
+            for node in cluster:
+                wait_until(lambda node=node: (node.ask(LOG) or {}).get("next_offset") == 200, 60,
+                           f"{node.node_id} has all")
 
 
 class Pauses(ClusterCase):

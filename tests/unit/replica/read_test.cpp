@@ -147,4 +147,42 @@ TEST_CASE("snapshot: a follower that lacks what is gone starts where the leader'
   CHECK(installed);
 }
 
+TEST_CASE("start: what is known to be committed is shown before anybody is heard, the rest after") {
+  raft::boot_state boot = replica_host::boot_of(3);
+  boot.last = log_index(6);
+  boot.next_offset = record_offset(9);
+  boot.committed = log_index(4);
+  boot.committed_offset = record_offset(5);
+  replica_random random(2);
+  actors::replica it(replica_host::config_of(2), boot, random);
+  CHECK(it.range().next == record_offset(5));
+  CHECK(it.core().commit_index() == log_index(4));
+  const auto first = it.take();
+  CHECK_FALSE(first.publish);  // readers see it already
+  CHECK(first.range.next == record_offset(5));
+  raft::message told;
+  told.from = raft::node_id(1);
+  told.to = raft::node_id(2);
+  told.term = term_id(1);
+  told.body = raft::heartbeat_request{log_index(6), 1, false, {}};
+  it.receive(raft::node_id(1), told);
+  const auto then = it.take();
+  REQUIRE(then.publish);
+  CHECK(*then.publish == record_offset(9));
+  CHECK(then.publish_last == log_index(6));
+}
+
+TEST_CASE("start: a lone voter knows more than what was known to be committed") {
+  raft::boot_state boot = replica_host::boot_of(1);
+  boot.last = log_index(6);
+  boot.next_offset = record_offset(9);
+  boot.committed = log_index(4);
+  boot.committed_offset = record_offset(5);
+  replica_random random(1);
+  actors::replica it(replica_host::config_of(1), boot, random);
+  const auto first = it.take();
+  REQUIRE(first.publish);
+  CHECK(*first.publish == record_offset(9));
+}
+
 }  // namespace cairn::testing

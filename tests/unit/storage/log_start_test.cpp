@@ -138,7 +138,7 @@ TEST_CASE("install: the log begins anew behind the snapshot and takes entries") 
   CHECK(*log->term_runs() == std::vector<storage::stored_term_run>{{log_index(51), term_id(4)},
                                                                    {log_index(52), term_id(5)},
                                                                    {log_index(53), term_id(6)}});
-  CHECK(log->reader()->end_offset() == record_offset(70));
+  CHECK(log->publisher().published() <= log_index(52));  // as far as the mark has survived
   REQUIRE(log->publisher().publish(log_index(51)).ok());
   CHECK(log->reader()->end_offset() == record_offset(71));
   const auto frames = log->reader()->read(record_offset(70), {});
