@@ -159,7 +159,7 @@ TEST_CASE("peer envelope: what CAF writes is as long as peer_envelope_bytes says
   caf::binary_deserializer surplus(w.system, buffer);
   CHECK_FALSE(surplus.apply(y));
   buffer.pop_back();
-  buffer[0] = caf::byte{7};
+  buffer[0] = caf::byte{actors::k_peer_kind_last + 1};
   caf::binary_deserializer unknown(w.system, buffer);
   CHECK_FALSE(unknown.apply(y));
   x.sender = std::string(256, 's');
