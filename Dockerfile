@@ -26,7 +26,7 @@ FROM ${BINARIES} AS binaries
 FROM ${BASE}
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    libboost-json1.81.0 libfmt9 libprometheus-cpp-core1.0 libprotobuf32 libsimdjson14 libspdlog1.10 libssl3 \
+    libboost-json1.81.0 libedit2 libfmt9 libprometheus-cpp-core1.0 libprotobuf32 libsimdjson14 libspdlog1.10 libssl3 \
     libtomlplusplus3 libxxhash0 \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --no-create-home --home-dir /var/lib/cairn --shell /usr/sbin/nologin cairn \

@@ -14,6 +14,7 @@ find_package(simdjson REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 
 # CAF 0.18.7: CAF_ROOT (cache variable or environment) names the installation; without it, the one that
 # scripts/setup keeps per user, which is built when it is not there. ThreadSanitizer needs one that is

@@ -45,6 +45,7 @@ LIBRARIES = {
     "spdlog": ["spdlog/"],
     "toml": ["toml++/"],
     "cli11": ["CLI/"],
+    "libedit": ["histedit.h"],
     "xxhash": ["xxhash.h", "xxh3.h", "xxh_x86dispatch.h"],
     "zstd": ["zstd"],
     "prometheus": ["prometheus/"],
@@ -55,6 +56,7 @@ LIBRARIES = {
     "posix": ["sys/", "linux/", "netinet/", "arpa/", "net/if", "asm/", "unistd.h", "fcntl.h", "poll.h", "pthread.h",
               "signal.h", "dirent.h", "endian.h", "byteswap.h", "netdb.h", "termios.h", "spawn.h", "dlfcn.h",
               "sched.h", "ftw.h", "glob.h", "pwd.h", "mntent.h", "execinfo.h", "malloc.h", "limits.h", "ifaddrs.h",
+              "langinfo.h",
               "stdlib.h", "string.h", "time.h", "errno.h", "stdio.h", "stdint.h", "immintrin.h", "getopt.h"],
 }
 EVERYTHING = list(LIBRARIES)

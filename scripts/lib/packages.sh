@@ -7,7 +7,7 @@ readonly packages_build=(
   libboost1.81-dev libboost-json1.81-dev libssl-dev
   libprotobuf-dev protobuf-compiler
   libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev libsimdjson-dev
-  libxxhash-dev prometheus-cpp-dev
+  libxxhash-dev prometheus-cpp-dev libedit-dev
   doctest-dev librapidcheck-dev libbenchmark-dev
 )
 # To run the tests: clients, the loop mount of the full-disk test, broken networks and clocks, the style checks.
