@@ -1,0 +1,279 @@
+// events, metrics.
+#include "apps/console/event_commands.hpp"
+
+#include "apps/console/commands.hpp"
+#include "apps/console/human.hpp"
+#include "apps/console/to_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+namespace cairn::console {
+
+namespace {
+
+constexpr std::size_t k_events_shown = 50;
+/// A node's ring has 1024 events; a page of an answer may have fewer.
+constexpr int k_pages_max = 64;
+
+tint tint_of(const std::string& severity) {
+  if (severity == "error") return tint::red;
+  return severity == "warning" ? tint::yellow : tint::plain;
+}
+
+result<document> ask_events(asker& ask, const arguments& given) {
+  auto learned = ask.new_document("events");
+  event_reader reader(given.value("--node"), given.value("--kind"));
+  auto events = reader.read(ask);
+  if (!events) return events.error();
+  const auto limit = arguments::number(given.value("--limit"), k_events_shown);
+  const std::size_t skipped = events->size() > limit ? events->size() - limit : 0;
+  learned.replies = reader.silent();
+  learned.told_in_extra = true;
+  auto& list = learned.extra["events"].emplace_array();
+  for (std::size_t i = skipped; i < events->size(); ++i)
+    list.push_back(event_json((*events)[i]));
+  learned.extra["earlier"] = skipped;
+  // For people: as answers of the nodes, in their order.
+  for (std::size_t i = skipped; i < events->size(); ++i) {
+    reply one;
+    one.node = (*events)[i].node;
+    *one.answer.mutable_events()->add_events() = std::move((*events)[i].event);
+    learned.replies.push_back(std::move(one));
+  }
+  return learned;
+}
+
+std::string print_events(const document& learned, const arguments& given, const screen& on) {
+  std::string text;
+  bool any = false;
+  std::string day;
+  for (const auto& one : learned.replies) {
+    if (one.failure) continue;
+    for (const auto& event : one.answer.events().events()) {
+      // Lines have a time alone.
+      const auto event_day = time_text(event.time_ms()).substr(0, 10);
+      if (event_day != day) text += on.paint(tint::dim, event_day + " (UTC)") + "\n";
+      day = event_day;
+      text += event_line({one.node, event}, on);
+      any = true;
+    }
+  }
+  if (!any) {
+    text += given.has("--kind") ? fmt::format("no event of the kind {}\n",
+                                              printable(given.value("--kind"), on.utf8))
+                                : "nothing has happened\n";
+  }
+  if (const auto* earlier = learned.extra.if_contains("earlier");
+      earlier != nullptr && earlier->to_number<std::uint64_t>() > 0) {
+    text += on.paint(tint::dim, fmt::format("{} before these; --limit N shows more",
+                                            earlier->to_number<std::uint64_t>())) +
+            "\n";
+  }
+  return text + silent_nodes_text(learned, on);
+}
+
+// ---- metrics
+
+result<document> ask_metrics(asker& ask, const arguments& given) {
+  auto learned = ask.new_document("metrics");
+  v1::InspectRequest question;
+  question.mutable_metrics()->set_pattern(given.word(0));
+  auto one = ask.ask_one(given.value("--node"), question);
+  if (one.failure) return *one.failure;
+  learned.replies.push_back(std::move(one));
+  return learned;
+}
+
+std::string labels_text(const v1::MetricSample& sample, std::string_view without) {
+  std::map<std::string, std::string> sorted(sample.labels().begin(), sample.labels().end());
+  std::string text;
+  for (const auto& [name, value] : sorted) {
+    if (name == without) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
+  }
+  return text;
+}
+
+std::string value_text(const std::string& family, double value) {
+  const std::string_view name(family);
+  if (!std::isfinite(value)) return fmt::format("{}", value);
+  if (name.find("_bytes") != name.npos && !name.ends_with("_count") && value >= 1024) {
+    return fmt::format("{:.0f} ({})", value, bytes_text(static_cast<std::uint64_t>(value)));
+  }
+  if (name.ends_with("_seconds") && value > 0 && value < 1000) {
+    return short_time_text(static_cast<std::uint64_t>(value * 1e9));
+  }
+  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{:.0f}", value);
+  return fmt::format("{:.6g}", value);
+}
+
+/// A histogram's series, put together again from its samples.
+struct distribution {
+  std::map<double, double> cumulative;  // upper bound -> count
+  double sum = 0;
+  double count = 0;
+
+  /// The upper bound of the bucket that the quantile is in.
+  double bound_of(double quantile) const {
+    for (const auto& [bound, below] : cumulative) {
+      if (below >= quantile * count) return bound;
+    }
+    return std::numeric_limits<double>::infinity();
+  }
+};
+
+double bound_of(const v1::MetricSample& sample) {
+  const auto found = sample.labels().find("le");
+  if (found == sample.labels().end() || found->second == "+Inf") {
+    return std::numeric_limits<double>::infinity();
+  }
+  char* end = nullptr;
+  return std::strtod(found->second.c_str(), &end);
+}
+
+std::string histogram_text(const v1::MetricFamily& family, const screen& on) {
+  std::map<std::string, distribution> series;
+  for (const auto& sample : family.samples()) {
+    auto& one = series[labels_text(sample, "le")];
+    if (sample.suffix() == "_bucket") one.cumulative[bound_of(sample)] = sample.value();
+    if (sample.suffix() == "_sum") one.sum = sample.value();
+    if (sample.suffix() == "_count") one.count = sample.value();
+  }
+  std::string text;
+  const auto shown = [&](double value) { return value_text(family.name(), value); };
+  for (const auto& [labels, one] : series) {
+    const auto name = labels.empty() ? std::string() : printable(labels, on.utf8) + ": ";
+    if (one.count == 0) {
+      text += fmt::format("  {}none\n", name);
+      continue;
+    }
+    text += "  " +
+            wrapped(fmt::format("{}{:.0f} in all, mean {}, half below {}, 99 % below {}", name,
+                                one.count, shown(one.sum / one.count), shown(one.bound_of(0.5)),
+                                shown(one.bound_of(0.99))),
+                    on.columns, 4, 2) +
+            "\n";
+  }
+  return text;
+}
+
+std::string print_metrics(const document& learned, const arguments& given, const screen& on) {
+  const auto& from = learned.replies.front();
+  std::string text;
+  for (const auto& family : from.answer.metrics().families()) {
+    const auto room = on.columns == 0 ? 0 : on.columns;
+    text += on.paint(tint::bold, printable(family.name(), on.utf8)) + "\n";
+    text +=
+        on.paint(tint::dim, "  " + wrapped(printable(family.help(), on.utf8), room, 2, 2)) + "\n";
+    if (family.type() == "histogram") {
+      text += histogram_text(family, on);
+      continue;
+    }
+    for (const auto& sample : family.samples()) {
+      const auto labels = printable(labels_text(sample, ""), on.utf8);
+      text += fmt::format("  {}{}{}\n", labels, labels.empty() ? "" : ": ",
+                          value_text(family.name(), sample.value()));
+    }
+  }
+  if (text.empty()) {
+    return fmt::format("{} has no metric whose name contains \"{}\"\n", from.node,
+                       printable(given.word(0), on.utf8));
+  }
+  return text;
+}
+
+}  // namespace
+
+result<std::vector<located_event>> event_reader::read(asker& ask) {
+  silent_.clear();
+  std::vector<located_event> found;
+  if (!node_.empty()) {
+    read_one(ask, node_, found);
+  } else {
+    const auto whom = ask.members();
+    if (!whom) return whom.error();
+    for (const auto& one : *whom) {
+      if (!ask.interrupted()) read_one(ask, one.id, found);
+    }
+  }
+  if (!silent_.empty() && (silent_.size() == cursors_.size() || cursors_.empty())) {
+    return *silent_.front().failure;
+  }
+  std::stable_sort(found.begin(), found.end(), [](const located_event& a, const located_event& b) {
+    return a.event.time_ms() < b.event.time_ms();
+  });
+  return found;
+}
+
+void event_reader::read_one(asker& ask, const std::string& node, std::vector<located_event>& into) {
+  auto& at = cursors_[node];
+  for (int page = 0; page < k_pages_max; ++page) {
+    v1::InspectRequest question;
+    question.mutable_events()->set_after(at.after);
+    auto one = ask.ask_one(node, question);
+    if (one.failure) {
+      silent_.push_back(std::move(one));
+      return;
+    }
+    auto& list = *one.answer.mutable_events();
+    if (at.boot != 0 && list.boot() != at.boot) {
+      // The node has started anew, and so have its ids.
+      at = {};
+      at.boot = list.boot();
+      continue;
+    }
+    at.boot = list.boot();
+    lost_ += list.lost();
+    const bool end = list.events().empty() || list.next() <= at.after;
+    at.after = std::max(at.after, list.next());
+    for (auto& event : *list.mutable_events()) {
+      if (kind_.empty() || event.kind() == kind_) into.push_back({one.node, std::move(event)});
+    }
+    if (end) return;
+  }
+}
+
+std::string event_line(const located_event& one, const screen& on) {
+  const auto& event = one.event;
+  const auto head = fmt::format("{}  {:<4} {:<12} ", clock_text(event.time_ms()), one.node,
+                                printable(event.kind(), on.utf8));
+  const auto said = printable(event.text(), on.utf8);
+  const auto width = width_of(head);
+  const auto text = on.columns > width + 20 ? wrapped(said, on.columns, width, width) : said;
+  return on.paint(tint::dim, head) + on.paint(tint_of(event.severity()), text) + "\n";
+}
+
+boost::json::object event_json(const located_event& one) {
+  auto object = to_json(one.event);
+  object["node"] = one.node;
+  return object;
+}
+
+void add_event_commands(std::vector<command>& to) {
+  to.push_back({"events",
+                "what has happened on the nodes; --follow waits for what happens",
+                "Elections, leaders, members, links, segments, back-pressure, disks, faults: of "
+                "all nodes, by time. Times are UTC, by the clock of the node that says it.\nKinds: "
+                "node, election, leader, membership, reachability, link, segment, backpressure, "
+                "disk, fault, recorder.",
+                {},
+                {{"--follow", "", word_kind::text, "goes on until Ctrl-C"},
+                 {"--kind", "KIND", word_kind::event_kind, "these alone"},
+                 {"--node", "NODE", word_kind::node, "of this node alone"},
+                 {"--limit", "N", word_kind::number, "the newest so many (50)"}},
+                ask_events,
+                print_events});
+  to.push_back({"metrics",
+                "a node's metrics whose name contains PATTERN",
+                "The ones of /metrics, for people: of a histogram the count, the mean, and the "
+                "bounds that half and 99 % of the values are below.",
+                {{"PATTERN", word_kind::metric}},
+                {{"--node", "NODE", word_kind::node, "of this node, not of the linked one"}},
+                ask_metrics,
+                print_metrics});
+}
+
+}  // namespace cairn::console
