@@ -30,6 +30,9 @@ enum class peer_kind : std::uint8_t {
   inspect_answer = 8,
 };
 inline constexpr std::uint8_t k_peer_kind_last = 8;
+/// Up to here a later version may say things that this one does not know: from a member they are
+/// dropped and counted. What is above ends the link.
+inline constexpr std::uint8_t k_peer_kind_reserved_last = 63;
 
 /// Each lane is a connection of its own, so that what is on `control` (heartbeats, votes,
 /// acknowledgements, swim) never waits behind what is on `bulk` (entries, snapshots, forwarded

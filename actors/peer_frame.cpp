@@ -33,6 +33,7 @@ T load_be(byte_span from, std::size_t at) {
 
 frame_verdict peer_frame_filter::cut(std::string reason) {
   reason_ = std::move(reason);
+  if (config_.noted) config_.noted(frame_event::cut);
   return frame_verdict::cut;
 }
 
@@ -106,20 +107,41 @@ frame_verdict peer_frame_filter::judge_envelope(byte_span payload) {
   const std::uint64_t head = load_be<std::uint32_t>(payload, 4);
   const std::uint64_t body = load_be<std::uint32_t>(payload, 8);
   const auto rest = payload.subspan(k_peer_envelope_fixed_bytes);
-  if (kind == 0 || kind > k_peer_kind_last) return cut(fmt::format("an envelope of kind {}", kind));
+  if (kind == 0 || kind > k_peer_kind_reserved_last)
+    return cut(fmt::format("an envelope of kind {}", kind));
   if (cluster + sender + log + head + body != rest.size())
     return cut("an envelope whose lengths do not add up");
   if (as_text(rest.subspan(cluster, sender)) != config_.sender)
     return cut(fmt::format("an envelope with another sender than node {}", config_.sender));
+  if (config_.role != peer_role::member) return judge_observed(kind, cluster > 0);
+  const bool known = kind <= k_peer_kind_last;
   const auto theirs = as_text(rest.first(cluster));
   const auto ours = config_.own_cluster();
-  if (theirs == ours && !ours.empty()) return frame_verdict::pass;
+  if (theirs == ours && !ours.empty()) return known ? frame_verdict::pass : unknown_kind();
   if (!theirs.empty() && !ours.empty())
     return cut(fmt::format("an envelope of another cluster from node {}", config_.sender));
   // One side is about to join: all they may do is ask and answer.
   const bool talk = kind == static_cast<std::uint8_t>(peer_kind::request) ||
                     kind == static_cast<std::uint8_t>(peer_kind::answer);
   return talk ? frame_verdict::pass : frame_verdict::swallow;
+}
+
+/// Between a node and an observer.
+frame_verdict peer_frame_filter::judge_observed(std::uint8_t kind, bool cluster_named) {
+  if (config_.role == peer_role::observer) {
+    if (kind != static_cast<std::uint8_t>(peer_kind::inspect))
+      return cut(fmt::format("an envelope of kind {}, and is an observer", kind));
+    if (cluster_named) return cut("an envelope of a cluster, and is an observer");
+    return frame_verdict::pass;
+  }
+  if (kind == static_cast<std::uint8_t>(peer_kind::inspect_answer)) return frame_verdict::pass;
+  if (kind > k_peer_kind_last) return unknown_kind();
+  return cut(fmt::format("an envelope of kind {} to an observer", kind));
+}
+
+frame_verdict peer_frame_filter::unknown_kind() {
+  if (config_.noted) config_.noted(frame_event::unknown_kind);
+  return frame_verdict::swallow;
 }
 
 }  // namespace cairn::actors

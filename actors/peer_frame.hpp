@@ -27,6 +27,20 @@ enum class frame_verdict : std::uint8_t {
   cut,      ///< the link ends; reason() says why
 };
 
+/// Who is at the two ends. An observer may say `inspect` and be told `inspect_answer`, and nothing
+/// else, whatever cluster the node belongs to.
+enum class peer_role : std::uint8_t {
+  member,    ///< two nodes
+  observer,  ///< the other side is an observer
+  observed,  ///< the other side is a node, this one an observer
+};
+
+/// What the filter met that somebody may want to count.
+enum class frame_event : std::uint8_t {
+  unknown_kind,  ///< an envelope of a later version, dropped
+  cut,           ///< something that no program of ours sends
+};
+
 /// Judges the frames of one connection in order. Not thread-safe.
 class peer_frame_filter {
 public:
@@ -37,8 +51,10 @@ public:
     std::uint64_t message_data = 0;  ///< a message's operation data: asynchronous, normal priority
     std::uint16_t envelope_type = 0;
     std::size_t frame_bytes_max = 0;
+    peer_role role = peer_role::member;
     std::string sender;                        ///< node id of the other side
     std::function<std::string()> own_cluster;  ///< empty: this node has not joined yet
+    std::function<void(frame_event)> noted;    ///< may be null
   };
 
   explicit peer_frame_filter(config settings) : config_(std::move(settings)) {}
@@ -58,6 +74,8 @@ private:
   [[nodiscard]] frame_verdict drop_small(std::string_view what);
   [[nodiscard]] frame_verdict judge_direct(std::uint8_t flags, byte_span header);
   [[nodiscard]] frame_verdict judge_envelope(byte_span payload);
+  [[nodiscard]] frame_verdict judge_observed(std::uint8_t kind, bool cluster_named);
+  [[nodiscard]] frame_verdict unknown_kind();
 
   config config_;
   std::uint32_t payload_bytes_ = 0;

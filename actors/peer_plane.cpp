@@ -3,6 +3,7 @@
 #include "actors/peer_scribe.hpp"
 #include "actors/type_ids.hpp"
 
+#include <algorithm>
 #include <caf/actor_companion.hpp>
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
@@ -83,8 +84,10 @@ public:
   channel(std::shared_ptr<plane_gate> gate, peer_attachment what, const peer_plane_config& limits)
       : gate_(std::move(gate)),
         what_(std::move(what)),
-        frame_bytes_max_(limits.frame_bytes_max),
-        waiting_bytes_max_(limits.waiting_bytes_max) {}
+        frame_bytes_max_(what_.role == peer_role::observed ? limits.observer_frame_bytes_max
+                                                           : limits.frame_bytes_max),
+        waiting_bytes_max_(what_.role == peer_role::observer ? limits.observer_waiting_bytes_max
+                                                             : limits.waiting_bytes_max) {}
 
   bool send(peer_envelope envelope) override;
   void close(std::string reason) override;
@@ -131,6 +134,7 @@ private:
   void close_all(const std::shared_ptr<std::latch>& ended);
   void end_basp();
   void attach_now(const std::shared_ptr<channel>& c);
+  [[nodiscard]] bool may_displace(const channel& fresh, caf::io::connection_handle earlier) const;
   void greeted(channel& c, const caf::node_id& node, caf::actor_id actor);
   void lost(const std::shared_ptr<channel>& c, const std::string& reason);
   void give_up(channel& c, const std::string& reason);
@@ -275,6 +279,16 @@ void plane::give_up(channel& c, const std::string& reason) {
   if (c.what_.lost) c.what_.lost(reason);
 }
 
+/// A process that has lost its link makes a new one over the same plane. An observer that names
+/// somebody else's plane must not cut that one's connection.
+bool plane::may_displace(const channel& fresh, caf::io::connection_handle earlier) const {
+  if (fresh.what_.role != peer_role::observer) return true;
+  return std::none_of(open_.begin(), open_.end(), [&](const auto& other) {
+    return other->scribe_ && other->scribe_->hdl() == earlier &&
+           other->what_.node != fresh.what_.node;
+  });
+}
+
 void plane::attach_now(const std::shared_ptr<channel>& c) {
   if (ended_) return give_up(*c, "this node ends");
   if (!c->closed_.empty()) return give_up(*c, c->closed_);
@@ -289,6 +303,8 @@ void plane::attach_now(const std::shared_ptr<channel>& c) {
   if (!source.apply(node) || !source.apply(actor) || !node || node == system_.node() || actor == 0)
     return give_up(*c, "the hello's transport field names no other node");
   if (const auto earlier = basp_->instance.tbl().lookup_direct(node)) {
+    if (!may_displace(*c, *earlier))
+      return give_up(*c, "the hello's transport field is that of somebody who is linked");
     basp_->connection_cleanup(*earlier, caf::sec::none);
     basp_->close(*earlier);
   }
@@ -297,9 +313,13 @@ void plane::attach_now(const std::shared_ptr<channel>& c) {
                             .published = published_.id(),
                             .message_data = caf::make_message_id().integer_value(),
                             .envelope_type = caf::type_id_v<peer_envelope>,
-                            .frame_bytes_max = config_.frame_bytes_max,
+                            .frame_bytes_max = c->what_.role == peer_role::observer
+                                                   ? config_.observer_frame_bytes_max
+                                                   : config_.frame_bytes_max,
+                            .role = c->what_.role,
                             .sender = c->what_.node,
-                            .own_cluster = config_.own_cluster});
+                            .own_cluster = config_.own_cluster,
+                            .noted = c->what_.noted});
   const std::weak_ptr<channel> weak = c;
   c->scribe_ = caf::make_counted<peer_scribe>(
       loop(), c->what_.descriptor, std::move(filter), c->waiting_,
@@ -347,6 +367,7 @@ void plane::lost(const std::shared_ptr<channel>& c, const std::string& reason) {
   });
   auto tell = std::exchange(c->what_.lost, nullptr);
   c->what_.ready = nullptr;
+  c->what_.noted = nullptr;
   if (tell) tell(reason);
 }
 

@@ -5,6 +5,7 @@
 // net/peer with their hello done, see attach().
 
 #include "actors/peer_envelope.hpp"
+#include "actors/peer_frame.hpp"
 #include "storage/base/result.hpp"
 
 #include <array>
@@ -26,6 +27,9 @@ struct peer_plane_config {
   std::size_t frame_bytes_max = 0;
   /// What may wait for one peer, in the mailbox and in the write buffer together.
   std::size_t waiting_bytes_max = 0;
+  /// The same of an observer: what it may send, and what may wait for it.
+  std::size_t observer_frame_bytes_max = std::size_t{64} << 10;
+  std::size_t observer_waiting_bytes_max = std::size_t{8} << 20;
   std::function<std::string()> own_cluster;  ///< any thread
   /// Gets each envelope, on the middleman's thread: what it does must be short.
   std::function<void(caf::mailbox_element_ptr)> deliver;
@@ -44,8 +48,10 @@ public:
 struct peer_attachment {
   int descriptor = -1;  ///< connected; the plane owns it from now on
   bool dialled = false;
-  std::string node;       ///< node id of the other side
-  std::string transport;  ///< what its plane calls itself
+  peer_role role = peer_role::member;
+  std::string node;                        ///< node id of the other side
+  std::string transport;                   ///< what its plane calls itself
+  std::function<void(frame_event)> noted;  ///< on the middleman's thread; may be null
   /// Both sides have shaken hands: send() works. On the middleman's thread.
   std::function<void()> ready;
   /// The connection is gone, with the reason. Once, on the middleman's thread, also after close().

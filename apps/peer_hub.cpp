@@ -3,9 +3,11 @@
 #include "actors/peer_plane.hpp"
 #include "actors/type_ids.hpp"
 #include "apps/peer_hub_metrics.hpp"
+#include "apps/peer_hub_observers.hpp"
 #include "net/peer/endpoint.hpp"
 
 #include <array>
+#include <atomic>
 #include <caf/send.hpp>
 #include <fmt/format.h>
 #include <map>
@@ -19,6 +21,7 @@ namespace cairn::apps {
 
 namespace {
 
+using actors::frame_event;
 using actors::k_peer_lanes;
 using actors::link_changed;
 using actors::peer_channel;
@@ -26,6 +29,7 @@ using actors::peer_envelope;
 using actors::peer_kind;
 using actors::peer_lane;
 using actors::peer_plane;
+using actors::peer_role;
 
 static_assert(k_peer_lanes == net::k_peer_lane_count);
 
@@ -39,7 +43,7 @@ public:
   explicit hub(peer_hub_config config)
       : config_(std::move(config)), metrics_(config_.registry.get()) {
     if (!config_.log) config_.log = [](std::string_view line) { spdlog::info("peer: {}", line); };
-    if (!config_.cluster_id) config_.cluster_id = [] { return std::string(); };
+    if (!config_.cluster_id || config_.observes) config_.cluster_id = [] { return std::string(); };
   }
   ~hub() override { stop(); }
   hub(const hub&) = delete;
@@ -54,6 +58,7 @@ public:
   void forget(const std::string& node) override;
   [[nodiscard]] std::uint16_t port() const override { return endpoint_->port(); }
   [[nodiscard]] const std::string& address() const override { return endpoint_->address(); }
+  [[nodiscard]] std::vector<peer_link_facts> links() const override;
   void stop() override;
 
 private:
@@ -62,6 +67,12 @@ private:
     std::string address;
     std::uint64_t session = 0;
     bool dialled = false;
+    peer_role role = peer_role::member;
+    std::chrono::system_clock::time_point since = std::chrono::system_clock::now();
+    std::atomic<bool> cut{false};  ///< because of what came over it
+    /// Envelopes of an observer that whoever got them still has.
+    std::shared_ptr<std::atomic<std::size_t>> unread =
+        std::make_shared<std::atomic<std::size_t>>(0);
     // Guarded by mutex_.
     std::array<std::shared_ptr<peer_channel>, k_peer_lanes> lanes;
     std::size_t ready = 0;
@@ -76,6 +87,9 @@ private:
   void lane_ready(const link_ptr& which);
   void end_link(const link_ptr& which, const std::string& reason);
   void tell(const link& about, bool up);
+  void note(link& about, frame_event what);
+  void say(few_lines& limit, std::string line);
+  [[nodiscard]] bool take_from_observer(peer_envelope& envelope);
   void deliver(caf::mailbox_element_ptr message);
 
   peer_hub_config config_;
@@ -83,10 +97,15 @@ private:
   std::array<std::unique_ptr<peer_plane>, k_peer_lanes> planes_;
   std::unique_ptr<net::peer_endpoint> endpoint_;
 
-  std::shared_mutex mutex_;
+  mutable std::shared_mutex mutex_;
   bool stopped_ = false;                   // guarded by mutex_
   std::map<std::string, link_ptr> links_;  // guarded by mutex_
   std::vector<caf::actor> watchers_;       // guarded by mutex_
+
+  std::mutex lines_mutex_;
+  few_lines observer_came_;  // guarded by lines_mutex_
+  few_lines observer_went_;  // guarded by lines_mutex_
+  few_lines observer_cut_;   // guarded by lines_mutex_
 
   std::shared_mutex routes_mutex_;
   std::map<route_key, caf::actor> routes_;  // guarded by routes_mutex_
@@ -105,6 +124,8 @@ void hub::make_planes() {
     plane.silence = bulk ? 3 * limits.silence : limits.silence;
     plane.frame_bytes_max = limits.frame_bytes;
     plane.waiting_bytes_max = bulk ? limits.bulk_bytes : limits.control_bytes;
+    plane.observer_frame_bytes_max = limits.observer_frame_bytes;
+    plane.observer_waiting_bytes_max = limits.observer_waiting_bytes;
     plane.own_cluster = config_.cluster_id;
     plane.deliver = [this](caf::mailbox_element_ptr message) { deliver(std::move(message)); };
     planes_.at(i) = peer_plane::start(std::move(plane));
@@ -115,9 +136,15 @@ status hub::begin() {
   make_planes();
   const auto& limits = config_.limits;
   net::peer_endpoint_config endpoint;
-  endpoint.listen_host = config_.listen_host;
-  endpoint.listen_port = config_.listen_port;
+  if (!config_.observes) {
+    endpoint.listen_host = config_.listen_host;
+    endpoint.listen_port = config_.listen_port;
+    endpoint.self.address = config_.advertise;
+  }
+  endpoint.self.capabilities =
+      config_.observes ? net::k_peer_observer : net::k_peer_takes_observers;
   endpoint.limits.half_open = limits.half_open;
+  endpoint.limits.observers = limits.observers;
   endpoint.limits.dial = limits.dial;
   endpoint.limits.hello = limits.hello;
   endpoint.limits.backoff_min = limits.backoff_min;
@@ -125,7 +152,6 @@ status hub::begin() {
   endpoint.limits.silence = 2 * limits.silence;
   endpoint.self.node_id = config_.node_id;
   endpoint.self.data_id = config_.data_id;
-  endpoint.self.address = config_.advertise;
   for (std::size_t i = 0; i < k_peer_lanes; ++i)
     endpoint.transports.at(i) = planes_.at(i)->transport();
   endpoint.cluster_id = config_.cluster_id;
@@ -141,6 +167,12 @@ status hub::begin() {
   endpoint.on_refused = [this](net::peer_refusal why, bool inbound) {
     metrics_.count_refused(net::to_string(why), inbound);
   };
+  if (config_.on_dial_failed) {
+    endpoint.on_dial_failed = [this](const std::string& target, net::peer_refusal why,
+                                     const std::string& reason) {
+      config_.on_dial_failed(target, net::to_string(why), reason);
+    };
+  }
   endpoint.log = config_.log;
   auto started = net::peer_endpoint::open(std::move(endpoint));
   if (!started) return started.error();
@@ -174,6 +206,8 @@ void hub::on_link(net::peer_link made) {
   fresh->address = made.hello.address;
   fresh->session = made.hello.session;
   fresh->dialled = made.dialled;
+  if (config_.observes) fresh->role = peer_role::observed;
+  if (net::is_observer(made.hello)) fresh->role = peer_role::observer;
   link_ptr earlier;
   bool stopped = false;
   {
@@ -196,8 +230,10 @@ void hub::on_link(net::peer_link made) {
     fresh->lanes.at(i) = planes_.at(i)->attach(
         {.descriptor = made.descriptors.at(i),
          .dialled = made.dialled,
+         .role = fresh->role,
          .node = fresh->node,
          .transport = made.transports.at(i),
+         .noted = [this, fresh](frame_event what) { note(*fresh, what); },
          .ready = [this, fresh] { lane_ready(fresh); },
          .lost = [this, fresh](const std::string& reason) { end_link(fresh, reason); }});
   }
@@ -210,8 +246,25 @@ void hub::lane_ready(const link_ptr& which) {
     which->up = true;
     tell(*which, true);
   }
+  if (which->role == peer_role::observer)
+    return say(observer_came_, fmt::format("observer {} looks at this node", which->node));
   config_.log(fmt::format("linked to node {} at {} ({})", which->node, which->address,
                           which->dialled ? "dialled" : "accepted"));
+}
+
+/// A line about an observer.
+void hub::say(few_lines& limit, std::string line) {
+  {
+    const std::lock_guard lock(lines_mutex_);
+    line = limit.admit(std::move(line));
+  }
+  if (!line.empty()) config_.log(line);
+}
+
+void hub::note(link& about, frame_event what) {
+  if (what == frame_event::unknown_kind) return metrics_.count_dropped(peer_drop::unknown_kind);
+  about.cut = true;
+  metrics_.count_cut(about.role == peer_role::observer);
 }
 
 /// One lane is gone: so is the other.
@@ -230,12 +283,18 @@ void hub::end_link(const link_ptr& which, const std::string& reason) {
   for (const auto& lane : lanes)
     if (lane) lane->close(reason);
   endpoint_->link_lost(which->node, which->session);
+  if (which->role == peer_role::observer) {
+    return say(which->cut ? observer_cut_ : observer_went_,
+               fmt::format("observer {} is gone: {}", which->node, reason));
+  }
   config_.log(fmt::format("{} to node {} at {} ended: {}", was_up ? "link" : "half-made link",
                           which->node, which->address, reason));
 }
 
 /// @pre mutex_ is held, so that watchers see changes in their order
 void hub::tell(const link& about, bool up) {
+  // Nobody counts on an observer, votes for it, or waits for it.
+  if (about.role == peer_role::observer) return metrics_.count_observers(up ? 1 : -1);
   metrics_.count_links(up ? 1 : -1);
   for (const auto& watcher : watchers_)
     caf::anon_send(watcher, link_changed{about.node, up, about.address});
@@ -249,7 +308,7 @@ bool hub::send(const std::string& node, peer_lane lane, peer_envelope envelope) 
   {
     const std::shared_lock lock(mutex_);
     const auto found = links_.find(node);
-    if (found != links_.end()) {
+    if (found != links_.end() && may_carry(found->second->role, envelope.kind)) {
       // A lane that works is used before the other one does: what came over it may be answered.
       to = found->second->lanes.at(number_of(lane));
       up = found->second->up;
@@ -272,8 +331,29 @@ bool hub::send(const std::string& node, peer_lane lane, peer_envelope envelope) 
   return true;
 }
 
+/// Whoever answers observers reads them slower than they can ask. False: this one is too much.
+bool hub::take_from_observer(peer_envelope& envelope) {
+  std::shared_ptr<std::atomic<std::size_t>> unread;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto found = links_.find(envelope.sender);
+    if (found == links_.end()) return false;
+    if (found->second->role != peer_role::observer) return true;
+    unread = found->second->unread;
+  }
+  const auto before = unread->fetch_add(1, std::memory_order_relaxed);
+  // From here on the ticket takes it off the count again.
+  auto ticket = std::make_shared<unread_ticket>(std::move(unread), std::move(envelope.head));
+  if (before >= config_.limits.observer_unread) return false;
+  const auto head = ticket->kept.span();
+  envelope.head = shared_bytes(std::move(ticket), head);
+  return true;
+}
+
 void hub::deliver(caf::mailbox_element_ptr message) {
-  const auto& envelope = message->payload.get_as<peer_envelope>(0);
+  auto& envelope = message->payload.get_mutable_as<peer_envelope>(0);
+  if (envelope.kind == peer_kind::inspect && !take_from_observer(envelope))
+    return metrics_.count_dropped(peer_drop::no_room);
   caf::actor receiver;
   {
     const std::shared_lock lock(routes_mutex_);
@@ -306,7 +386,22 @@ void hub::watch(caf::actor who) {
 }
 
 void hub::connect(const std::string& node, const std::string& address) {
+  link_ptr found;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto i = links_.find(node);
+    if (i != links_.end() && i->second->role == peer_role::observer) found = i->second;
+  }
+  if (found) end_link(found, "its id is that of a node");
   endpoint_->connect(node, address);
+}
+
+std::vector<peer_link_facts> hub::links() const {
+  std::vector<peer_link_facts> out;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [node, l] : links_)
+    out.push_back({node, l->address, l->role == peer_role::observer, l->up, l->since});
+  return out;
 }
 
 void hub::forget(const std::string& node) {

@@ -13,6 +13,7 @@
 #include <prometheus/registry.h>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cairn::apps {
 
@@ -23,6 +24,12 @@ struct peer_hub_limits {
   /// What may wait for one slow peer; beyond it send() says false.
   std::size_t control_bytes = std::size_t{4} << 20;
   std::size_t bulk_bytes = std::size_t{64} << 20;
+  /// Of observers: how many, an envelope of theirs with everything around it, what may wait for one
+  /// on a lane, and how many envelopes of one may wait for whoever answers before more are dropped.
+  std::size_t observers = 8;
+  std::size_t observer_frame_bytes = std::size_t{64} << 10;
+  std::size_t observer_waiting_bytes = std::size_t{8} << 20;
+  std::size_t observer_unread = 64;
   /// Connections that have not finished their hello.
   std::size_t half_open = 64;
   std::chrono::milliseconds dial{3'000};   ///< until the connection stands
@@ -42,6 +49,10 @@ struct peer_identity {
 };
 
 struct peer_hub_config {
+  /// This process is no node: it looks at them (docs/protocol/peer.md). It listens nowhere, has an
+  /// id that it makes up, and may send `inspect` and gets `inspect_answer` only. Of the rest,
+  /// cluster_id, listen_host, listen_port, advertise and refuse mean nothing then.
+  bool observes = false;
   std::string node_id;
   std::string data_id;
   /// The cluster this node belongs to; empty until it has joined. Called on any thread, cheap.
@@ -54,11 +65,27 @@ struct peer_hub_config {
   /// the hub's thread.
   std::function<std::string(const peer_identity&)> refuse;
   std::shared_ptr<prometheus::Registry> registry;  ///< may be null
-  std::function<void(std::string_view)> log;       ///< few lines, limited; null: the process' log
+  /// A dial of connect() came to nothing: the node (or the address, if it was dialled by that
+  /// alone), the word for it that the metrics have ("not-a-peer"), and a sentence that says why. It
+  /// goes on until forget(). May be null. On the hub's thread.
+  std::function<void(const std::string& target, std::string_view why, const std::string& reason)>
+      on_dial_failed;
+  std::function<void(std::string_view)> log;  ///< few lines, limited; null: the process' log
+};
+
+/// A link as operators see it.
+struct peer_link_facts {
+  std::string node;
+  std::string address;  ///< of the other end, "host:port"; empty for an observer
+  bool observer = false;
+  bool up = false;                              ///< both lanes work
+  std::chrono::system_clock::time_point since;  ///< when it was begun
 };
 
 class node_peer_hub : public actors::peer_hub {
 public:
+  /// All links, also of observers and those that are about to come up, by node id. Thread-safe.
+  [[nodiscard]] virtual std::vector<peer_link_facts> links() const = 0;
   /// Where it listens: the port that was given or found.
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   /// What others are told: `advertise`, or host and port of the listener.

@@ -14,7 +14,7 @@
 namespace cairn::apps {
 
 /// Why an envelope went no further.
-enum class peer_drop : std::uint8_t { no_link, no_room, too_large, no_receiver };
+enum class peer_drop : std::uint8_t { no_link, no_room, too_large, no_receiver, unknown_kind };
 
 /// Thread-safe. Without a registry it counts nothing.
 class peer_hub_metrics {
@@ -26,6 +26,16 @@ public:
                   .Help("Nodes that this one is linked with")
                   .Register(*registry)
                   .Add({});
+    observers_ = &prometheus::BuildGauge()
+                      .Name("cairn_peer_observers")
+                      .Help("Consoles and other observers that are linked")
+                      .Register(*registry)
+                      .Add({});
+    auto& cut = prometheus::BuildCounter()
+                    .Name("cairn_peer_cut_total")
+                    .Help("Links that were cut because of what came over them, by who was there")
+                    .Register(*registry);
+    cut_ = {&cut.Add({{"role", "node"}}), &cut.Add({{"role", "observer"}})};
     auto& sent = prometheus::BuildCounter()
                      .Name("cairn_peer_sent_bytes_total")
                      .Help("Bytes of envelopes handed to a link, by lane")
@@ -35,7 +45,7 @@ public:
                         .Name("cairn_peer_dropped_total")
                         .Help("Envelopes that went no further, by reason")
                         .Register(*registry);
-    constexpr std::array names{"no-link", "no-room", "too-large", "no-receiver"};
+    constexpr std::array names{"no-link", "no-room", "too-large", "no-receiver", "unknown-kind"};
     for (std::size_t i = 0; i < names.size(); ++i)
       dropped_.at(i) = &dropped.Add({{"reason", names.at(i)}});
     refused_ =
@@ -47,6 +57,12 @@ public:
 
   void count_links(int change) {
     if (links_ != nullptr) links_->Increment(change);
+  }
+  void count_observers(int change) {
+    if (links_ != nullptr) observers_->Increment(change);
+  }
+  void count_cut(bool observer) {
+    if (links_ != nullptr) cut_.at(observer ? 1 : 0)->Increment();
   }
   void count_sent(std::size_t lane, std::uint64_t bytes) {
     if (links_ != nullptr) sent_.at(lane)->Increment(static_cast<double>(bytes));
@@ -63,8 +79,10 @@ public:
 
 private:
   prometheus::Gauge* links_ = nullptr;
+  prometheus::Gauge* observers_ = nullptr;
+  std::array<prometheus::Counter*, 2> cut_{};
   std::array<prometheus::Counter*, actors::k_peer_lanes> sent_{};
-  std::array<prometheus::Counter*, 4> dropped_{};
+  std::array<prometheus::Counter*, 5> dropped_{};
   prometheus::Family<prometheus::Counter>* refused_ = nullptr;
 };
 

@@ -52,6 +52,7 @@ peer_endpoint::impl::impl(peer_endpoint_config config)
 peer_endpoint::impl::~impl() = default;
 
 status peer_endpoint::impl::open() {
+  if (config_.listen_host.empty()) return {};
   boost::system::error_code ec;
   const auto address = boost::asio::ip::make_address(config_.listen_host, ec);
   if (ec) {
@@ -122,6 +123,19 @@ peer_endpoint::impl::objection peer_endpoint::impl::object_to(const peer_hello& 
                 : fmt::format("there is a node {} already, at {}: give this one another id",
                               hello.node_id, config_.self.address)};
   }
+  if (is_observer(config_.self)) {
+    if (is_observer(hello) || (hello.capabilities & k_peer_takes_observers) == 0) {
+      return {peer_refusal::observer,
+              fmt::format("node {} takes no observers: its version is older", hello.node_id)};
+    }
+    return {};
+  }
+  if (is_observer(hello)) return {};  // of whatever cluster this node is; see begin_observer()
+  return object_to_cluster(hello);
+}
+
+peer_endpoint::impl::objection peer_endpoint::impl::object_to_cluster(
+    const peer_hello& hello) const {
   const auto cluster = config_.cluster_id();
   if (cluster.empty() && hello.cluster_id.empty()) {
     return {peer_refusal::no_cluster,
@@ -166,6 +180,11 @@ void peer_endpoint::impl::hand_over(const peer_hello& hello, bool dialled,
       if (descriptor >= 0) ::close(descriptor);
     return wake_targets(hello.node_id);
   }
+  if (is_observer(hello)) {
+    observers_[hello.node_id] = {hello.session, hello.data_id};
+    return config_.on_link(std::move(made));
+  }
+  observers_.erase(hello.node_id);
   table_.linked(hello.node_id, {hello.session, hello.incarnation, hello.data_id, clock::now()});
   for (auto& [key, t] : targets_) {
     if (t->node == hello.node_id || t->met == hello.node_id) t->linked_at = clock::now();
@@ -188,6 +207,9 @@ std::chrono::milliseconds peer_endpoint::impl::jittered(std::chrono::millisecond
 }
 
 void peer_endpoint::impl::link_lost(const std::string& node, std::uint64_t session) {
+  const auto observer = observers_.find(node);
+  if (observer != observers_.end() && observer->second.session == session)
+    observers_.erase(observer);
   if (!table_.lost(node, session)) return;
   for (auto& [key, t] : targets_) {
     if (t->node != node && t->met != node) continue;

@@ -27,6 +27,7 @@ struct peer_link {
 
 struct peer_endpoint_limits {
   std::size_t half_open = 64;
+  std::size_t observers = 8;               ///< that are linked, or about to be
   std::chrono::milliseconds dial{3'000};   ///< name lookup and connect
   std::chrono::milliseconds hello{5'000};  ///< from connected to handed over
   std::chrono::milliseconds backoff_min{100};
@@ -36,22 +37,27 @@ struct peer_endpoint_limits {
 };
 
 struct peer_endpoint_config {
-  std::string listen_host;
+  std::string listen_host;  ///< empty: nobody is let in, as an observer has it
   std::uint16_t listen_port = 0;
   peer_endpoint_limits limits;
   /// node_id, data_id, address (empty: where we listen) and capabilities of ours; the rest is
-  /// filled in.
+  /// filled in. With k_peer_observer, cluster_id() has to be empty.
   peer_hello self;
   std::array<std::string, k_peer_lane_count> transports;  ///< ours
   std::function<std::string()> cluster_id;                ///< any thread
   /// A reason not to link with a node whose hello is right otherwise; may be null.
   std::function<std::string(const peer_hello&)> refuse;
-  /// A link stands. An earlier one to the same node is dead, and the receiver lets it go. On the
-  /// endpoint's thread.
+  /// A link stands. An earlier one to the same node is dead, or one of an observer that took a
+  /// node's id, and the receiver lets it go. On the endpoint's thread.
   std::function<void(peer_link)> on_link;
   /// A connection was refused by us (`inbound`) or by the other side. May be null. On the
   /// endpoint's thread.
   std::function<void(peer_refusal why, bool inbound)> on_refused;
+  /// A dial of connect() came to nothing, with a sentence that says why; it goes on with backoff.
+  /// `target`: the node, or the address of a target without one. Not for what is in order (another
+  /// dial goes first). May be null. On the endpoint's thread.
+  std::function<void(const std::string& target, peer_refusal why, const std::string& reason)>
+      on_dial_failed;
   std::function<void(std::string_view)> log;
 };
 

@@ -119,8 +119,39 @@ void peer_endpoint::impl::on_hello(const connection_ptr& c, peer_hello hello) {
   auto against = object_to(hello);
   if (against.why != peer_refusal::none)
     return turn_away(c, against.why, std::move(against.reason), hello.node_id);
-  if (hello.lane == 0) return begin_session(c, std::move(hello));
-  add_lane(c, std::move(hello));
+  if (hello.lane != 0) return add_lane(c, std::move(hello));
+  if (is_observer(hello)) return begin_observer(c, std::move(hello));
+  begin_session(c, std::move(hello));
+}
+
+/// Why `hello`, which is an observer's, does not become a link. Empty: it does.
+std::string peer_endpoint::impl::objection_to_observer(const peer_hello& hello) const {
+  const auto& id = hello.node_id;
+  std::size_t others = 0;
+  bool taken = table_.busy(id) || targets_.count(id) != 0;
+  for (const auto& [other, one] : observers_) {
+    if (other != id) ++others;
+    // Its own link that it has lost makes room for the new one.
+    if (other == id && one.data_id != hello.data_id) taken = true;
+  }
+  for (const auto& [key, s] : sessions_)
+    if (key.first != id && is_observer(s.hello)) ++others;
+  if (taken)
+    return fmt::format("the id {} belongs to somebody else: an observer makes up its own", id);
+  if (others >= config_.limits.observers) {
+    return fmt::format(
+        "node {} has {} observers, which is the most: end one, or look through "
+        "another node",
+        config_.self.node_id, others);
+  }
+  return {};
+}
+
+void peer_endpoint::impl::begin_observer(const connection_ptr& c, peer_hello hello) {
+  auto against = objection_to_observer(hello);
+  if (!against.empty())
+    return turn_away(c, peer_refusal::observer, std::move(against), hello.node_id);
+  open_session(c, std::move(hello));
 }
 
 void peer_endpoint::impl::begin_session(const connection_ptr& c, peer_hello hello) {
@@ -140,7 +171,15 @@ void peer_endpoint::impl::begin_session(const connection_ptr& c, peer_hello hell
                      hello.node_id);
   }
   if (verdict.give_up_dial) give_up_dial(hello.node_id);
-  // A node that begins anew has lost what it had begun before.
+  const auto node = hello.node_id;
+  const auto session = hello.session;
+  open_session(c, std::move(hello));
+  table_.session_begins(node, session);
+}
+
+/// Welcomes the first lane of a session.
+void peer_endpoint::impl::open_session(const connection_ptr& c, peer_hello hello) {
+  // Who begins anew has lost what it had begun before.
   for (auto i = sessions_.begin(); i != sessions_.end(); ++i) {
     if (i->first.first == hello.node_id) {
       const auto ended = i->first;
@@ -153,7 +192,6 @@ void peer_endpoint::impl::begin_session(const connection_ptr& c, peer_hello hell
   s.hello = hello;
   s.lanes[0] = c;
   s.transports[0] = hello.transport;
-  table_.session_begins(key.first, key.second);
   c->send(encode_hello(peer_frame_type::welcome, own_hello(0, hello.session)),
           [this, c = c.get()](bool ok) {
             const auto self = c->shared_from_this();
@@ -185,6 +223,7 @@ void peer_endpoint::impl::add_lane(const connection_ptr& c, peer_hello hello) {
   const session_key key{hello.node_id, hello.session};
   const auto found = sessions_.find(key);
   if (found == sessions_.end() || found->second.hello.incarnation != hello.incarnation ||
+      is_observer(found->second.hello) != is_observer(hello) ||
       found->second.lanes.at(hello.lane)) {
     return turn_away(c, peer_refusal::bad_hello, "a lane of a session that was not begun",
                      hello.node_id);

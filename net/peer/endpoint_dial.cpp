@@ -218,6 +218,8 @@ void peer_endpoint::impl::on_welcome(const std::string& key, const attempt_ptr& 
                 fmt::format("no link to {}: its lanes end at different processes", key));
   }
   auto against = object_to(welcome);
+  if (against.why == peer_refusal::none && is_observer(welcome))
+    against = {peer_refusal::observer, "an observer answered, and those are not dialled"};
   if (against.why == peer_refusal::none && !t.node.empty() && t.node != welcome.node_id) {
     against = {peer_refusal::unexpected_node,
                fmt::format("node {} was dialled at {}, node {} answered", t.node, t.address,
@@ -260,13 +262,14 @@ void peer_endpoint::impl::fail(const std::string& key, const attempt_ptr& a, pee
                                bool inbound, const std::string& line) {
   end_attempt(a);
   refused(why, inbound, line);
+  const bool in_order = why == peer_refusal::none || why == peer_refusal::crossed ||
+                        why == peer_refusal::already_linked;
+  if (!in_order && config_.on_dial_failed) config_.on_dial_failed(key, why, line);
   const auto found = targets_.find(key);
   if (found == targets_.end() || found->second->trying != a) return;
   auto& t = *found->second;
   t.trying = nullptr;
   // Somebody else's dial goes first: look again soon whether it came to something.
-  const bool in_order = why == peer_refusal::none || why == peer_refusal::crossed ||
-                        why == peer_refusal::already_linked;
   if (in_order) {
     t.failures = 1;
   } else {

@@ -98,6 +98,9 @@ private:
   void on_first_frame(const connection_ptr& c, result<peer_frame> frame);
   void on_hello(const connection_ptr& c, peer_hello hello);
   void begin_session(const connection_ptr& c, peer_hello hello);
+  void open_session(const connection_ptr& c, peer_hello hello);
+  void begin_observer(const connection_ptr& c, peer_hello hello);
+  [[nodiscard]] std::string objection_to_observer(const peer_hello& hello) const;
   void add_lane(const connection_ptr& c, peer_hello hello);
   void lane_spoke(const connection_ptr& c);
   void session_done(const session_key& key);
@@ -132,6 +135,7 @@ private:
   };
   /// What speaks against a link with whoever sent `hello`, apart from who dialled first.
   [[nodiscard]] objection object_to(const peer_hello& hello) const;
+  [[nodiscard]] objection object_to_cluster(const peer_hello& hello) const;
   [[nodiscard]] peer_hello own_hello(std::size_t lane, std::uint64_t session) const;
   void hand_over(const peer_hello& hello, bool dialled,
                  std::array<connection_ptr, k_peer_lane_count>& lanes,
@@ -152,6 +156,13 @@ private:
   refusal_log log_;
   std::list<connection_ptr> half_open_;  // oldest first
   std::map<session_key, begun_session> sessions_;
+  /// The links of observers, by id. They are in no link_table: nobody dials them, and no node can
+  /// be confused with them.
+  struct observer_link {
+    std::uint64_t session = 0;
+    std::string data_id;
+  };
+  std::map<std::string, observer_link> observers_;
   std::map<std::string, std::unique_ptr<target>> targets_;  // by node, or by address without one
   std::size_t lookups_ = 0;                                 // under way, cancelled or not
   bool stopped_ = false;

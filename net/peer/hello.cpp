@@ -119,6 +119,8 @@ std::string_view to_string(peer_refusal why) {
       return "too-slow";
     case peer_refusal::unreachable:
       return "unreachable";
+    case peer_refusal::observer:
+      return "observer";
   }
   return "unknown";
 }
@@ -178,6 +180,11 @@ result<peer_hello> decode_hello(std::string_view body) {
   if (!visible(out.data_id)) return bad("the data directory's id is no name");
   if (!visible(out.cluster_id)) return bad("the cluster id is no name");
   if (!visible(out.address)) return bad("the address is none");
+  if (is_observer(out)) {
+    if (out.data_id.empty()) return bad("an observer without a data directory's id");
+    if (!out.cluster_id.empty() || !out.address.empty())
+      return bad("an observer belongs to no cluster and listens at no address");
+  }
   return out;
 }
 

@@ -42,23 +42,37 @@ enum class peer_refusal : std::uint8_t {
   policy = 12,          ///< the node's own rules; the reason says more
   too_slow = 13,        ///< the hello did not come in time; not answered
   unreachable = 14,     ///< nobody answers, or what answers closes
+  observer = 15,        ///< not as an observer, or not of one: the reason says more
 };
-inline constexpr std::size_t k_peer_refusals = 15;
+inline constexpr std::size_t k_peer_refusals = 16;
 
 /// "wrong-cluster" and so on, for metrics.
 [[nodiscard]] std::string_view to_string(peer_refusal why);
+
+/// What a hello may say of its sender. Bits that are not known are ignored.
+enum peer_capability : std::uint32_t {
+  /// No node: looks at nodes and asks them questions (docs/protocol/peer.md). It belongs to no
+  /// cluster, listens nowhere and wants to join nothing.
+  k_peer_observer = 1,
+  /// A node that takes observers. One without it would take an observer for a node that joins.
+  k_peer_takes_observers = 2,
+};
 
 struct peer_hello {
   std::uint8_t lane = 0;          ///< below k_peer_lane_count
   std::uint64_t incarnation = 0;  ///< of the process, random
   std::uint64_t session = 0;  ///< of the link to be; the dialler's choice, the same on all lanes
-  std::uint32_t capabilities = 0;  ///< bits; none is defined yet
+  std::uint32_t capabilities = 0;  ///< peer_capability bits
   std::string node_id;
   std::string data_id;     ///< of the data directory
-  std::string cluster_id;  ///< empty: wants to join
+  std::string cluster_id;  ///< empty: wants to join, or observes
   std::string address;     ///< "host:port" where it listens, or empty
   std::string transport;   ///< how to reach this lane once it is connected; opaque here
 };
+
+[[nodiscard]] inline bool is_observer(const peer_hello& hello) {
+  return (hello.capabilities & k_peer_observer) != 0;
+}
 
 struct peer_refusal_note {
   peer_refusal why = peer_refusal::none;
@@ -78,7 +92,7 @@ struct peer_frame_header {
 /// invalid_argument: no frame of ours, or a body beyond the limit. Takes any version.
 [[nodiscard]] result<peer_frame_header> decode_header(std::string_view bytes);
 /// invalid_argument names the field that is wrong. Ids are 1..128 printable characters without
-/// spaces.
+/// spaces. An observer has a data id, but neither cluster id nor address.
 [[nodiscard]] result<peer_hello> decode_hello(std::string_view body);
 [[nodiscard]] result<peer_refusal_note> decode_refusal(std::string_view body);
 

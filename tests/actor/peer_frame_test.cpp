@@ -1,5 +1,6 @@
 #include "actors/peer_frame.hpp"
 
+#include "actors/peer_envelope.hpp"
 #include "tests/support/raw_peer.hpp"
 
 #include <doctest/doctest.h>
@@ -155,7 +156,7 @@ TEST_CASE("peer frame: only whole envelopes of the right sender pass") {
   CHECK(judge(filter, good.substr(0, good.size() - 1)) == frame_verdict::cut);
   for (const std::size_t at : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12}) {  // forwarding to the lengths
     auto bad = good;
-    bad[at] = static_cast<char>(bad[at] + 40);
+    bad[at] = static_cast<char>(bad[at] + 100);
     CHECK(judge(filter, bad) == frame_verdict::cut);
   }
   auto x = envelope();
@@ -167,8 +168,76 @@ TEST_CASE("peer frame: only whole envelopes of the right sender pass") {
   x = envelope();
   x.kind = 0;
   CHECK(judge(filter, x.bytes(k_type)) == frame_verdict::cut);
-  x.kind = 9;
+  x.kind = 64;
   CHECK(judge(filter, x.bytes(k_type)) == frame_verdict::cut);
+}
+
+TEST_CASE("peer frame: kinds of a later version are dropped and counted, not the rest of them") {
+  std::size_t unknown = 0;
+  std::size_t cuts = 0;
+  auto config = settings();
+  config.noted = [&](actors::frame_event what) {
+    ++(what == actors::frame_event::cut ? cuts : unknown);
+  };
+  auto filter = greeted(std::move(config));
+  for (int kind = 0; kind < 256; ++kind) {
+    auto x = envelope();
+    x.kind = static_cast<std::uint8_t>(kind);
+    const auto verdict = judge(filter, x.bytes(k_type));
+    const bool known = kind >= 1 && kind <= actors::k_peer_kind_last;
+    if (known) {
+      CHECK(verdict == frame_verdict::pass);
+    } else {
+      CHECK(verdict == (kind >= 1 && kind <= 63 ? frame_verdict::swallow : frame_verdict::cut));
+    }
+  }
+  CHECK(unknown == 63 - actors::k_peer_kind_last);
+  CHECK(cuts == 256 - 63);
+  // Whatever it is about, it is of this sender and this cluster.
+  auto x = envelope();
+  x.kind = 63;
+  x.sender = "n3";
+  CHECK(judge(filter, x.bytes(k_type)) == frame_verdict::cut);
+  x = envelope();
+  x.kind = 63;
+  x.cluster = "c2";
+  CHECK(judge(filter, x.bytes(k_type)) == frame_verdict::cut);
+}
+
+TEST_CASE("peer frame: an observer may ask, in the name of no cluster, and nothing else") {
+  for (const std::string ours : {"c1", ""}) {
+    auto config = settings(ours);
+    config.role = actors::peer_role::observer;
+    auto filter = greeted(std::move(config));
+    for (int kind = 0; kind < 256; ++kind) {
+      auto x = envelope();
+      x.cluster.clear();
+      x.kind = static_cast<std::uint8_t>(kind);
+      CHECK(judge(filter, x.bytes(k_type)) ==
+            (x.kind == 7 ? frame_verdict::pass : frame_verdict::cut));
+    }
+    auto x = envelope();
+    x.kind = 7;
+    CHECK(judge(filter, x.bytes(k_type)) == frame_verdict::cut);
+    CHECK(filter.reason() == "an envelope of a cluster, and is an observer");
+  }
+}
+
+TEST_CASE("peer frame: an observer is told answers, whatever cluster the node belongs to") {
+  for (const std::string theirs : {"c1", ""}) {
+    auto config = settings("");
+    config.role = actors::peer_role::observed;
+    auto filter = greeted(std::move(config));
+    for (int kind = 0; kind < 256; ++kind) {
+      auto x = envelope();
+      x.cluster = theirs;
+      x.kind = static_cast<std::uint8_t>(kind);
+      auto expected = frame_verdict::cut;
+      if (kind == 8) expected = frame_verdict::pass;
+      if (kind > actors::k_peer_kind_last && kind < 64) expected = frame_verdict::swallow;
+      CHECK(judge(filter, x.bytes(k_type)) == expected);
+    }
+  }
 }
 
 TEST_CASE("peer frame: another cluster cuts; without a cluster only requests and answers pass") {

@@ -111,6 +111,29 @@ raw_peer::answer raw_peer::greet(const net::peer_hello& hello) {
   return out;
 }
 
+raw_listener::raw_listener() : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(at);
+  auto* const address = reinterpret_cast<sockaddr*>(&at);
+  CAIRN_CHECK(::bind(descriptor_, address, size) == 0 && ::listen(descriptor_, 16) == 0 &&
+                  ::getsockname(descriptor_, address, &size) == 0,
+              "cannot listen: {}", errno);
+  port_ = ntohs(at.sin_port);
+}
+
+raw_listener::~raw_listener() {
+  ::close(descriptor_);
+}
+
+std::optional<raw_peer> raw_listener::accept() {
+  if (!ready(descriptor_, POLLIN, k_patience_ms)) return std::nullopt;
+  const int got = ::accept(descriptor_, nullptr, nullptr);
+  if (got < 0) return std::nullopt;
+  return raw_peer(nullptr, got);
+}
+
 net::peer_hello right_hello(const std::string& node, const std::string& cluster) {
   static std::atomic<std::uint64_t> next{1};
   net::peer_hello out;
@@ -124,6 +147,12 @@ net::peer_hello right_hello(const std::string& node, const std::string& cluster)
   put_be(out.transport, static_cast<std::uint32_t>(out.incarnation + 1));
   out.transport.append(20, 'h');
   put_be(out.transport, std::uint64_t{77});
+  return out;
+}
+
+net::peer_hello observer_hello(const std::string& id) {
+  auto out = right_hello(id, "");
+  out.capabilities = net::k_peer_observer;
   return out;
 }
 
@@ -154,8 +183,10 @@ std::string raw_envelope::bytes(std::uint16_t type_id) const {
 
 raw_node::raw_node(std::uint16_t port, const std::string& node, const std::string& cluster,
                    int receive_buffer_bytes)
+    : raw_node(port, right_hello(node, cluster), receive_buffer_bytes) {}
+
+raw_node::raw_node(std::uint16_t port, net::peer_hello hello, int receive_buffer_bytes)
     : control(port, receive_buffer_bytes), bulk(port, receive_buffer_bytes) {
-  auto hello = right_hello(node, cluster);
   control_actor = join(control, hello);
   hello.lane = 1;
   bulk_actor = join(bulk, hello);

@@ -5,6 +5,7 @@
 #include "net/peer/hello.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,11 +46,34 @@ public:
   [[nodiscard]] answer greet(const net::peer_hello& hello);
 
 private:
+  friend class raw_listener;
+  explicit raw_peer(std::nullptr_t, int descriptor) : descriptor_(descriptor) {}
   int descriptor_ = -1;
+};
+
+/// A port of 127.0.0.1 that says what a test wants.
+class raw_listener {
+public:
+  raw_listener();
+  ~raw_listener();
+  raw_listener(const raw_listener&) = delete;
+  raw_listener& operator=(const raw_listener&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  /// The next connection; nullopt: none within a test's patience.
+  [[nodiscard]] std::optional<raw_peer> accept();
+
+private:
+  int descriptor_ = -1;
+  std::uint16_t port_ = 0;
 };
 
 /// A hello that a hub takes, with a transport that its CAF half takes.
 [[nodiscard]] net::peer_hello right_hello(const std::string& node, const std::string& cluster);
+
+/// The same of an observer.
+[[nodiscard]] net::peer_hello observer_hello(const std::string& id);
 
 /// A BASP header.
 struct raw_header {
@@ -88,6 +112,7 @@ class raw_node {
 public:
   raw_node(std::uint16_t port, const std::string& node, const std::string& cluster,
            int receive_buffer_bytes = 0);
+  raw_node(std::uint16_t port, net::peer_hello hello, int receive_buffer_bytes = 0);
 
   raw_peer control;
   raw_peer bulk;

@@ -14,7 +14,7 @@ peer_hello some_hello() {
   x.lane = 1;
   x.incarnation = 0x1122334455667788;
   x.session = 42;
-  x.capabilities = 5;
+  x.capabilities = 4;
   x.node_id = "n1";
   x.data_id = "d1";
   x.cluster_id = "c1";
@@ -71,6 +71,25 @@ TEST_CASE("hello: fields that make no sense are refused") {
   CHECK(refused([](peer_hello& x) { x.data_id = std::string("\0", 1); }));
   CHECK(refused([](peer_hello& x) { x.address = std::string(301, 'a'); }));
   CHECK(refused([](peer_hello& x) { x.transport = std::string(513, 't'); }));
+}
+
+TEST_CASE("hello: an observer has an id and a data id, and neither a cluster nor an address") {
+  const auto taken = [](auto change) {
+    auto x = some_hello();
+    x.capabilities = k_peer_observer | 0x80000000;  // what a later version adds is passed over
+    x.cluster_id.clear();
+    x.address.clear();
+    change(x);
+    const auto bytes = encode_hello(peer_frame_type::hello, x);
+    const auto y = decode_hello(std::string_view(bytes).substr(k_peer_header_bytes));
+    return y.ok() && is_observer(*y);
+  };
+  CHECK(taken([](peer_hello&) {}));
+  CHECK_FALSE(taken([](peer_hello& x) { x.cluster_id = "c1"; }));
+  CHECK_FALSE(taken([](peer_hello& x) { x.address = "10.0.0.1:7000"; }));
+  CHECK_FALSE(taken([](peer_hello& x) { x.data_id.clear(); }));
+  CHECK_FALSE(taken([](peer_hello& x) { x.node_id.clear(); }));
+  CHECK_FALSE(taken([](peer_hello& x) { x.capabilities = k_peer_takes_observers; }));
 }
 
 TEST_CASE("hello: a header with another magic, type or length is none; another version is one") {
