@@ -4,6 +4,7 @@
 #include "apps/actor_backend.hpp"
 #include "apps/data_directory.hpp"
 #include "apps/end_signal.hpp"
+#include "apps/inspect_hooks.hpp"
 #include "apps/node_actors.hpp"
 #include "apps/node_join.hpp"
 #include "apps/node_log.hpp"
@@ -14,11 +15,11 @@
 #include "net/gateway.hpp"
 #include "storage/posix_env.hpp"
 
+#include <algorithm>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <chrono>
 #include <csignal>
-#include <mutex>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -38,23 +39,6 @@ constexpr milliseconds k_close_ms{3'500};
 constexpr int k_write_ports_again_ms = 1'000;
 /// After a failed write: enough for the answers that are under way.
 constexpr milliseconds k_fenced_drain_ms{700};
-
-/// The cluster's id, for the hub's threads.
-class shared_text {
-public:
-  void set(std::string text) {
-    const std::lock_guard lock(mutex_);
-    text_ = std::move(text);
-  }
-  [[nodiscard]] std::string get() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
-private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 int failed(const char* what, const error& why) {
   spdlog::critical("{}: {}", what, why.detail);
@@ -160,6 +144,30 @@ status write_ports(const data_directory& data, const node_config& config, std::u
   return told;
 }
 
+v1::MemberState member_state_of(const net::member_info& shown) {
+  v1::MemberState out;
+  out.set_id(shown.id);
+  out.set_state(shown.state);
+  out.set_incarnation(shown.incarnation);
+  out.set_linked(true);
+  out.set_peer(shown.peer);
+  out.set_http(shown.http);
+  out.set_grpc(shown.grpc);
+  out.set_version(shown.version);
+  out.set_zone(shown.zone);
+  return out;
+}
+
+v1::LogState log_limits_of(const node_config& config) {
+  v1::LogState out;
+  out.set_segment_bytes(config.log.segment_bytes);
+  out.set_segment_ms(config.retention.segment_ms);
+  out.set_retention_bytes(config.retention.bytes);
+  out.set_retention_ms(config.retention.ms);
+  out.set_max_record_bytes(config.max_record_bytes);
+  return out;
+}
+
 /// The rest of the process is stuck or its state unknown; files that are open stay as they are.
 [[noreturn]] void end_process(int code) {
   flush_node_log();
@@ -247,11 +255,34 @@ struct running_node {
   end_signal end;
   std::unique_ptr<storage::env> env = storage::make_posix_env();
   std::shared_ptr<shared_text> cluster_id = std::make_shared<shared_text>();
+  std::shared_ptr<shared_text> http = std::make_shared<shared_text>();  ///< where it listens
+  unix_ms started_ms = env->now_ms();
+  actors::node_events_ptr events = std::make_shared<actors::node_events>(*env, env->random_u64());
   std::shared_ptr<node_registry> registry = std::make_shared<node_registry>();
   std::unique_ptr<node_peer_hub> hub;
   actor_settings settings;
   caf::actor_system system{settings};
 };
+
+/// What the InspectActor is to know of the process.
+actors::inspect_actor_config inspect_of(const running_node& node, const net::member_info& shown) {
+  actors::inspect_actor_config out;
+  out.node_id = shown.id;
+  out.events = node.events;
+  out.self = member_state_of(shown);
+  out.log_limits = log_limits_of(node.config);
+  out.hooks.node_facts = process_facts_hook(
+      {.data_dir = node.config.data_dir,
+       .peer = node.hub->address(),
+       .http = node.http,
+       .started_ms = node.started_ms,
+       .observers = [hub = node.hub.get()] {
+         const auto links = hub->links();
+         return static_cast<std::uint32_t>(std::count_if(
+             links.begin(), links.end(), [](const auto& link) { return link.observer; }));
+       }});
+  return out;
+}
 
 /// Until this node is a member. Nothing: it is one now, and listened at `http`. Otherwise it ends
 /// with that code.
@@ -264,8 +295,10 @@ std::optional<int> become_member(running_node& node, data_directory& data, liste
                     .end = node.end,
                     .self = self,
                     .shown = shown_of(self),
+                    .inspect = inspect_of(node, shown_of(self)),
                     .http = gateway_of(node.config, std::make_shared<prometheus::Registry>()),
                     .on_listening = [&](std::uint16_t port) {
+                      node.http->set(to_text({node.config.http.host, port}));
                       (void)write_ports(data, node.config, port, *node.hub);
                       spdlog::info(
                           "cairnd {} node {} waits to join a cluster, peers at {}, http://{}",
@@ -299,9 +332,9 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
   const auto observer = make_log_metrics(*node.registry, k_log_name);
   auto self = member_of(config, data, *node.hub, http);
   storage::recovery_report recovery;
-  auto actors = node_actors::start(node.system, *node.env,
-                                   actors_config(config, data, *node.hub, self, observer, node.end),
-                                   recovery);
+  auto parts = actors_config(config, data, *node.hub, self, observer, node.end);
+  parts.inspect = inspect_of(node, shown_of(self));
+  auto actors = node_actors::start(node.system, *node.env, std::move(parts), recovery);
   if (!actors) return failed("cannot open the log", actors.error());
   report_recovery(recovery);
   if (data.identity().number == 1) {
@@ -330,6 +363,7 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
     return code;
   }
   const listen_address listening{config.http.host, (*gateway)->port()};
+  node.http->set(to_text(listening));
   caf::anon_send((*actors)->cluster(), actors::serves_clients{advertised(config, listening)});
   bool told = write_ports(data, config, listening.port, *node.hub).ok();
   const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - node.begun);

@@ -150,6 +150,7 @@ void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_sta
     spawn_cluster();
     spawn_membership();
   }
+  spawn_inspect();
   if (!config_.detached) return;
   // Once it answers, its segments are in the directory, and cold reads find them.
   caf::scoped_actor self{system_};
@@ -228,6 +229,24 @@ void node_actors::spawn_membership() {
   introduce(membership_, "membership", "membership");
 }
 
+void node_actors::spawn_inspect() {
+  auto inspect = config_.inspect;
+  inspect.env = &env_;
+  inspect.hub = config_.hub;
+  inspect.parent = node_.id();
+  inspect.node_id = config_.node_id;
+  inspect.cluster_id = config_.cluster_id;
+  inspect.node = node_;
+  inspect.raft = raft_;
+  inspect.log = config_.log.name;
+  inspect.cluster = cluster_view_;
+  inspect.membership = membership_view_;
+  inspect.gate = gate_;
+  inspect.segments = directory_;
+  inspect_ = system_.spawn<actors::inspect_actor>(std::move(inspect));
+  introduce(inspect_, "inspect", "inspect");
+}
+
 status node_actors::stop(std::chrono::milliseconds deadline) {
   if (stopped_ || !log_) return {};
   stopped_ = true;
@@ -250,6 +269,7 @@ status node_actors::stop(std::chrono::milliseconds deadline) {
   caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
   if (cluster_) caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
   if (membership_) caf::anon_send_exit(membership_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(inspect_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(raft_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(maintenance_, caf::exit_reason::user_shutdown);

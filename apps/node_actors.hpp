@@ -2,6 +2,7 @@
 // Spawns the actors of a node and ends them. The only place that gives actors threads of their own.
 
 #include "actors/cluster/cluster_view.hpp"
+#include "actors/inspect/inspect_actor.hpp"
 #include "actors/log_gate.hpp"
 #include "actors/log_observer.hpp"
 #include "actors/log_store.hpp"
@@ -51,6 +52,8 @@ struct node_actors_config {
   /// Called once, from any thread, when the log has begun; must not block. May be empty.
   std::function<void()> on_member;
   std::shared_ptr<actors::log_observer> observer;  ///< may be null
+  /// Of the InspectActor: `events`, `self`, `log_limits` and `hooks`; the rest is filled in.
+  actors::inspect_actor_config inspect;
   /// False: nothing gets its own thread, for tests with virtual time.
   bool detached = true;
 };
@@ -81,6 +84,8 @@ public:
   [[nodiscard]] const caf::actor& writer() const { return raft_; }
   /// Takes changes of the cluster; null without a hub.
   [[nodiscard]] const caf::actor& cluster() const { return cluster_; }
+  /// Takes operators' questions: the InspectActor.
+  [[nodiscard]] const caf::actor& inspect() const { return inspect_; }
   [[nodiscard]] const std::shared_ptr<actors::raft_view>& raft_view() const { return raft_view_; }
   [[nodiscard]] const std::shared_ptr<actors::cluster_view>& cluster_view() const {
     return cluster_view_;
@@ -107,6 +112,7 @@ private:
                   std::shared_ptr<actors::session_boot> sessions);
   void spawn_cluster();
   void spawn_membership();
+  void spawn_inspect();
   void introduce(const caf::actor& who, const char* kind, const std::string& name);
 
   caf::actor_system& system_;
@@ -120,6 +126,7 @@ private:
   caf::actor raft_;
   caf::actor cluster_;
   caf::actor membership_;
+  caf::actor inspect_;
   std::shared_ptr<actors::raft_view> raft_view_ = std::make_shared<actors::raft_view>();
   std::shared_ptr<actors::cluster_view> cluster_view_ = std::make_shared<actors::cluster_view>();
   std::shared_ptr<actors::membership_view> membership_view_ =

@@ -1,6 +1,7 @@
 #include "apps/node_join.hpp"
 
 #include "actors/cluster/join_actor.hpp"
+#include "actors/node_actor.hpp"
 #include "apps/waiting_backend.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -21,10 +22,61 @@ struct mailbox {
   std::optional<actors::joined> outcome;
 };
 
+/// The actors that make a waiting node as visible as a member is. end() waits
+/// for their ends: they call into what is around them.
+class waiting_actors {
+public:
+  waiting_actors(join_parts& parts, std::function<std::string()> why)
+      : system_(parts.system),
+        node_(system_.spawn<actors::node_actor>(actors::node_actor_config{
+            .env = &parts.env, .node_id = parts.shown.id, .on_fatal = {}})) {
+    auto inspect = std::move(parts.inspect);
+    inspect.env = &parts.env;
+    inspect.hub = &parts.hub;
+    inspect.parent = node_.id();
+    inspect.node = node_;
+    inspect.not_member = std::move(why);
+    inspect_ = system_.spawn<actors::inspect_actor>(std::move(inspect));
+    introduce(inspect_, "inspect");
+  }
+  ~waiting_actors() { end(); }
+  waiting_actors(const waiting_actors&) = delete;
+  waiting_actors& operator=(const waiting_actors&) = delete;
+
+  /// Later calls do nothing.
+  void end() {
+    caf::scoped_actor self{system_};
+    for (auto* actor : {&join_, &inspect_, &node_}) {
+      if (!*actor) continue;
+      caf::anon_send_exit(*actor, caf::exit_reason::user_shutdown);
+      self->wait_for(*actor);
+      *actor = {};
+    }
+  }
+
+  void join(actors::join_actor_config config) {
+    config.parent = node_.id();
+    join_ = system_.spawn<actors::join_actor>(std::move(config));
+    introduce(join_, "join");
+  }
+
+private:
+  void introduce(const caf::actor& who, const char* kind) {
+    caf::anon_send(
+        node_, actors::actor_started{.who = who, .kind = kind, .name = kind, .parent = node_.id()});
+  }
+
+  caf::actor_system& system_;
+  caf::actor node_;
+  caf::actor inspect_;
+  caf::actor join_;
+};
+
 }  // namespace
 
 result<join_outcome> join_cluster(const node_config& config, join_parts parts) {
   waiting_backend backend(parts.shown, config.max_record_bytes);
+  waiting_actors waiting(parts, [&backend] { return backend.why().detail; });
   auto gateway = net::gateway::start(parts.http, backend);
   if (!gateway) return gateway.error();
   parts.self.http = advertised(config, {config.http.host, (*gateway)->port()});
@@ -44,15 +96,10 @@ result<join_outcome> join_cluster(const node_config& config, join_parts parts) {
     }
     end.wake();
   };
-  auto actor = parts.system.spawn<actors::join_actor>(std::move(join));
+  waiting.join(std::move(join));
   join_outcome out;
   out.ended = !parts.end.wait_for_wake();
-  // It may not call back any more once its backend has gone.
-  caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-  {
-    caf::scoped_actor self{parts.system};
-    self->wait_for(actor);
-  }
+  waiting.end();
   out.http_port = (*gateway)->port();
   (*gateway)->stop(k_last_answers);
   const std::lock_guard lock(box->mutex);

@@ -1,6 +1,7 @@
 #pragma once
 // A node's time before it is a member: it serves nothing but says what it waits for.
 
+#include "actors/inspect/inspect_actor.hpp"
 #include "apps/data_directory.hpp"
 #include "apps/end_signal.hpp"
 #include "apps/node_config.hpp"
@@ -22,6 +23,8 @@ struct join_parts {
   proto::cluster_member
       self;  ///< as the cluster is to know it, with the addresses of its listeners
   net::member_info shown;
+  /// As node_actors_config::inspect.
+  actors::inspect_actor_config inspect;
   /// Has what `http` listens on; its port is set once that is known.
   net::gateway_config http;
   /// Told where the gateway listens, before anybody is waited for.

@@ -16,14 +16,26 @@ std::uint64_t process_resident_bytes() {
   return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::uint64_t process_open_files() {
+namespace {
+
+std::uint64_t entries_of(const char* directory) {
   std::error_code failed;
   std::uint64_t count = 0;
-  for (auto entry = std::filesystem::directory_iterator("/proc/self/fd", failed);
+  for (auto entry = std::filesystem::directory_iterator(directory, failed);
        !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
     ++count;
   }
   return count;
+}
+
+}  // namespace
+
+std::uint64_t process_open_files() {
+  return entries_of("/proc/self/fd");
+}
+
+std::uint64_t process_threads() {
+  return entries_of("/proc/self/task");
 }
 
 std::uint64_t process_open_files_max() {

@@ -9,6 +9,7 @@ namespace cairn::apps {
 [[nodiscard]] std::uint64_t process_open_files();
 [[nodiscard]] std::uint64_t process_open_files_max();
 [[nodiscard]] double process_cpu_seconds();
+[[nodiscard]] std::uint64_t process_threads();
 
 /// Raises the limit of open files as far as it goes without privileges.
 void raise_open_files_max();
