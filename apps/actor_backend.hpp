@@ -12,8 +12,6 @@ namespace cairn::apps {
 
 /// What a node says about itself and its log that does not change while it runs.
 struct node_facts {
-  std::string cluster_id;
-  net::member_info self;  ///< as long as the cluster has not said anything
   net::log_settings settings;
 };
 
@@ -28,7 +26,6 @@ public:
   [[nodiscard]] std::optional<std::uint64_t> max_record_bytes(std::string_view log) const override;
   [[nodiscard]] std::optional<record_offset> next_offset(std::string_view log) const override;
 
-  [[nodiscard]] net::cluster_description cluster() const;
   /// Node id of the leader; empty: unknown.
   [[nodiscard]] std::string leader() const { return actors_.raft_view()->get().leader; }
   [[nodiscard]] node_actors& actors() const { return actors_; }

@@ -64,8 +64,6 @@ template void actor_port::answer_later(net::request_id, net::completion<net::rea
 // Used in actor_port_cluster.cpp.
 template void actor_port::answer_later(net::request_id, net::completion<net::log_description>,
                                        net::outcome<net::log_description>);
-template void actor_port::answer_later(net::request_id, net::completion<net::cluster_description>,
-                                       net::outcome<net::cluster_description>);
 template void actor_port::answer_later(net::request_id, net::completion<net::cluster_changed>,
                                        net::outcome<net::cluster_changed>);
 
@@ -184,7 +182,7 @@ void actor_port::answer_describe(caf::mailbox_element& message) {
   report.name = name_;
   report.parent = backend_.actors().node().id();
   report.processed = completed_;
-  report.mailbox = ready_.size();
+  report.mailbox = ready_.size() + inbox_->size();
   report.state = fmt::format("{} appends open, {} reads open, {} of them waiting for records",
                              appends_.size(), reads_.size(), waiting_.size());
   message.sender->enqueue(

@@ -37,9 +37,8 @@ public:
   net::request_id describe_log(std::string log,
                                net::completion<net::log_description> done) override;
   net::request_id list_logs(net::completion<std::vector<net::log_description>> done) override;
-  net::request_id describe_cluster(net::completion<net::cluster_description> done) override;
-  net::request_id describe_actors(
-      std::uint64_t id, net::completion<std::vector<net::actor_description>> done) override;
+  net::request_id inspect(v1::InspectRequest question, std::chrono::milliseconds deadline,
+                          net::completion<net::inspect_answer> done) override;
   net::request_id change_cluster(net::cluster_change change,
                                  net::completion<net::cluster_changed> done) override;
   void cancel(net::request_id id) override;

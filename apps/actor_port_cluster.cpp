@@ -2,6 +2,7 @@
 
 #include "apps/actor_port.hpp"
 #include "apps/config_values.hpp"
+#include "apps/inspect_port.hpp"
 #include "apps/port_failure.hpp"
 
 #include <algorithm>
@@ -120,41 +121,11 @@ net::request_id actor_port::list_logs(net::completion<std::vector<net::log_descr
                       });
 }
 
-net::request_id actor_port::describe_cluster(net::completion<net::cluster_description> done) {
-  const auto id = next_id_++;
-  answer_later<net::cluster_description>(id, std::move(done), backend_.cluster());
-  return id;
-}
-
-net::request_id actor_port::describe_actors(
-    std::uint64_t actor, net::completion<std::vector<net::actor_description>> done) {
-  return ask(backend_.actors().node(), caf::make_message(actors::list_actors{actor}), next_id_++,
-             [done = std::move(done)](caf::message& message) {
-               auto response = response_of<actors::actor_list>(message);
-               if (auto* failure = std::get_if<net::failure>(&response)) {
-                 done(std::move(*failure));
-                 return;
-               }
-               auto& list = *std::get<actors::actor_list*>(response);
-               if (list.code != errc::none) {
-                 done(make_failure(list.code, std::move(list.detail)));
-                 return;
-               }
-               std::vector<net::actor_description> found;
-               found.reserve(list.actors.size());
-               for (auto& report : list.actors) {
-                 found.push_back({.id = report.id,
-                                  .kind = std::move(report.kind),
-                                  .name = std::move(report.name),
-                                  .parent = report.parent,
-                                  .state = std::move(report.state),
-                                  .mailbox = report.mailbox,
-                                  .processed = report.processed,
-                                  .restarts = report.restarts,
-                                  .events = std::move(report.events)});
-               }
-               done(std::move(found));
-             });
+net::request_id actor_port::inspect(v1::InspectRequest question, std::chrono::milliseconds deadline,
+                                    net::completion<net::inspect_answer> done) {
+  return ask(backend_.actors().inspect(), inspect_message(std::move(question), deadline),
+             next_id_++,
+             [done = std::move(done)](caf::message& message) { done(inspect_outcome(message)); });
 }
 
 net::request_id actor_port::change_cluster(net::cluster_change change,

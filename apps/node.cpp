@@ -351,9 +351,7 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
                                    .reader = (*actors)->reader(),
                                    .raft = (*actors)->raft_view(),
                                    .cluster = (*actors)->cluster_view()});
-  actor_backend backend(**actors, {.cluster_id = data.identity().cluster_id,
-                                   .self = shown_of(self),
-                                   .settings = settings_of(config)});
+  actor_backend backend(**actors, {.settings = settings_of(config)});
   auto listener = gateway_of(config, node.registry);
   listener.port = http.port;
   auto gateway = net::gateway::start(std::move(listener), backend);

@@ -59,6 +59,8 @@ public:
     join_ = system_.spawn<actors::join_actor>(std::move(config));
     introduce(join_, "join");
   }
+  [[nodiscard]] const caf::actor& node() const { return node_; }
+  [[nodiscard]] const caf::actor& inspect() const { return inspect_; }
 
 private:
   void introduce(const caf::actor& who, const char* kind) {
@@ -77,6 +79,7 @@ private:
 result<join_outcome> join_cluster(const node_config& config, join_parts parts) {
   waiting_backend backend(parts.shown, config.max_record_bytes);
   waiting_actors waiting(parts, [&backend] { return backend.why().detail; });
+  backend.serve(parts.system, waiting.node(), waiting.inspect());
   auto gateway = net::gateway::start(parts.http, backend);
   if (!gateway) return gateway.error();
   parts.self.http = advertised(config, {config.http.host, (*gateway)->port()});

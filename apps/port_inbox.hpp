@@ -32,6 +32,11 @@ public:
     return std::exchange(messages_, {});
   }
 
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return messages_.size();
+  }
+
   /// Wakes the owner for something it has left for itself.
   void wake() const { wake_(); }
 
@@ -44,7 +49,7 @@ public:
 
 private:
   std::function<void()> wake_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<caf::mailbox_element_ptr> messages_;  // guarded by mutex_
   bool closed_ = false;                             // guarded by mutex_
 };

@@ -20,6 +20,11 @@
 #include <variant>
 #include <vector>
 
+namespace cairn::v1 {
+class InspectAnswer;
+class InspectRequest;
+}  // namespace cairn::v1
+
 namespace cairn::net {
 
 using steady_time = std::chrono::steady_clock::time_point;
@@ -153,19 +158,6 @@ struct log_description {
   std::vector<replica_info> replicas;
 };
 
-/// One actor as it describes itself.
-struct actor_description {
-  std::uint64_t id = 0;
-  std::string kind;  ///< node, log, segment, reader, gateway ...
-  std::string name;
-  std::uint64_t parent = 0;  ///< 0: none
-  std::string state;         ///< one line
-  std::uint64_t mailbox = 0;
-  std::uint64_t processed = 0;
-  std::uint64_t restarts = 0;
-  std::vector<std::string> events;  ///< newest last, a bounded number
-};
-
 struct member_info {
   std::string id;
   std::string state;  ///< alive, suspect, failed, left
@@ -175,12 +167,6 @@ struct member_info {
   std::string version;
   std::uint64_t incarnation = 0;
   std::string zone;
-};
-
-struct cluster_description {
-  std::string cluster_id;
-  std::string node;
-  std::vector<member_info> members;
 };
 
 /// A change of who is in the cluster, or of who leads a log.
@@ -202,6 +188,12 @@ struct cluster_changed {
   bool changed = true;   ///< false: it stood so before
   std::string leader{};  ///< of the log in question
   term_id term;
+};
+
+/// What a node says to an operator (proto/cairn/v1/inspect.proto).
+struct inspect_answer {
+  std::shared_ptr<const v1::InspectAnswer> what;  ///< never null; its code is none
+  shared_bytes body{};                            ///< of a recorder's dump
 };
 
 /// Names one read or append of a port while it is unanswered. Never reused.
@@ -227,11 +219,12 @@ public:
 
   virtual request_id describe_log(std::string log, completion<log_description> done) = 0;
   virtual request_id list_logs(completion<std::vector<log_description>> done) = 0;
-  virtual request_id describe_cluster(completion<cluster_description> done) = 0;
-  /// All actors of this node without events when `id` is 0, else that one with its events
-  /// (not_found if gone).
-  virtual request_id describe_actors(std::uint64_t id,
-                                     completion<std::vector<actor_description>> done) = 0;
+  /// Asks this node, or the member that the question names; its `id`, `forwarded` and `deadline_ms`
+  /// are filled in. Completes within `deadline`, which is at most two minutes, and a little. Fails
+  /// as the answer says: not_found (no such node, actor, log), unavailable (the node that is meant
+  /// does not answer, or this one is no member yet), unsupported, overloaded, invalid_argument.
+  virtual request_id inspect(v1::InspectRequest question, std::chrono::milliseconds deadline,
+                             completion<inspect_answer> done) = 0;
 
   /// Carries out a change, wherever the leader is, and completes once it is committed. Fails with
   /// not_found (no such node or log), invalid_argument (it makes no sense, `detail` says why),

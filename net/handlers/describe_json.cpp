@@ -1,49 +1,10 @@
 #include "net/handlers/describe_json.hpp"
 
-#include "net/http/json_out.hpp"
-
-#include <type_traits>
+#include "net/handlers/json_members.hpp"
 
 namespace cairn::net {
 
 namespace {
-
-void member(std::string& out, std::string_view name, std::string_view value) {
-  append_json_key(out, name);
-  append_json_lossy(out, value);
-}
-
-template <class T>
-requires std::is_integral_v<T>
-void member(std::string& out, std::string_view name, T value) {
-  append_json_key(out, name);
-  if constexpr (std::is_same_v<T, bool>) {
-    out += value ? "true" : "false";
-  } else {
-    append_number(out, value);
-  }
-}
-
-void append_or_null(std::string& out, std::optional<std::uint64_t> value) {
-  if (value) {
-    append_number(out, *value);
-  } else {
-    out += "null";
-  }
-}
-
-/// `"name":[` each, separated by commas `]`.
-template <class Range, class Append>
-void list_member(std::string& out, std::string_view name, const Range& range, Append append) {
-  append_json_key(out, name);
-  out += '[';
-  bool first = true;
-  for (const auto& element : range) {
-    if (!std::exchange(first, false)) out += ',';
-    append(element);
-  }
-  out += ']';
-}
 
 void append_settings(std::string& out, const log_settings& settings) {
   append_json_key(out, "settings");
@@ -69,11 +30,7 @@ void append_json(std::string& out, const log_description& log) {
   member(out, "bytes", log.size_bytes);
   member(out, "term", log.term.value());
   append_json_key(out, "leader");
-  if (log.leader.empty()) {
-    out += "null";
-  } else {
-    append_json_lossy(out, log.leader);
-  }
+  append_or_null(out, log.leader);
   list_member(out, "segments", log.segments, [&](const segment_info& segment) {
     out += '{';
     member(out, "base_offset", segment.base_offset.value());
@@ -95,47 +52,6 @@ void append_json(std::string& out, const log_description& log) {
     member(out, "healthy", replica.healthy);
     out += '}';
   });
-  out += '}';
-}
-
-void append_json(std::string& out, const cluster_description& cluster) {
-  out += '{';
-  member(out, "cluster_id", cluster.cluster_id);
-  member(out, "node", cluster.node);
-  list_member(out, "members", cluster.members, [&](const member_info& one) {
-    out += '{';
-    member(out, "id", one.id);
-    member(out, "state", one.state);
-    member(out, "http", one.http);
-    member(out, "grpc", one.grpc);
-    member(out, "peer", one.peer);
-    member(out, "version", one.version);
-    member(out, "incarnation", one.incarnation);
-    member(out, "zone", one.zone);
-    out += '}';
-  });
-  out += '}';
-}
-
-void append_json(std::string& out, const actor_description& actor, bool events) {
-  out += '{';
-  member(out, "id", actor.id);
-  member(out, "kind", actor.kind);
-  member(out, "name", actor.name);
-  append_json_key(out, "parent");
-  if (actor.parent == 0) {
-    out += "null";
-  } else {
-    append_number(out, actor.parent);
-  }
-  member(out, "state", actor.state);
-  member(out, "mailbox", actor.mailbox);
-  member(out, "processed", actor.processed);
-  member(out, "restarts", actor.restarts);
-  if (events) {
-    list_member(out, "events", actor.events,
-                [&](const std::string& event) { append_json_lossy(out, event); });
-  }
   out += '}';
 }
 

@@ -8,8 +8,5 @@
 namespace cairn::net {
 
 void append_json(std::string& out, const log_description& log);
-void append_json(std::string& out, const cluster_description& cluster);
-/// `events` adds the actor's last events.
-void append_json(std::string& out, const actor_description& actor, bool events);
 
 }  // namespace cairn::net

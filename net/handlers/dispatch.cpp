@@ -31,7 +31,7 @@ handler handler_of(route_id route, http_method method) {
     case route_id::log:
       return {check_json_only, run_describe_log};
     case route_id::cluster:
-      return {check_json_only, run_describe_cluster};
+      return {check_inspection, run_describe_cluster};
     case route_id::cluster_members:
       return {check_add_member, run_add_member};
     case route_id::cluster_member:
@@ -39,9 +39,13 @@ handler handler_of(route_id route, http_method method) {
     case route_id::log_leader:
       return {check_move_leader, run_move_leader};
     case route_id::actors:
-      return {check_actors, run_list_actors};
+      return {check_inspection, run_list_actors};
     case route_id::actor:
-      return {check_actors, run_describe_actor};
+      return {check_actor, run_describe_actor};
+    case route_id::node:
+      return {check_inspection, run_describe_node};
+    case route_id::log_raft:
+      return {check_inspection, run_describe_raft};
     case route_id::livez:
       return {check_health, run_livez};
     case route_id::readyz:

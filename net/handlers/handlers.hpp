@@ -42,8 +42,11 @@ void run_proglog_consume(exchange& x, const request_head& head, std::string_view
 std::optional<problem> check_json_only(exchange& x, check_input& in);
 void run_list_logs(exchange& x, const request_head& head, std::string_view body);
 void run_describe_log(exchange& x, const request_head& head, std::string_view body);
+std::optional<problem> check_inspection(exchange& x, check_input& in);
 void run_describe_cluster(exchange& x, const request_head& head, std::string_view body);
-std::optional<problem> check_actors(exchange& x, check_input& in);
+void run_describe_node(exchange& x, const request_head& head, std::string_view body);
+void run_describe_raft(exchange& x, const request_head& head, std::string_view body);
+std::optional<problem> check_actor(exchange& x, check_input& in);
 void run_list_actors(exchange& x, const request_head& head, std::string_view body);
 void run_describe_actor(exchange& x, const request_head& head, std::string_view body);
 

@@ -84,7 +84,9 @@ struct request_parameters {
   std::uint64_t timeout_ms = k_append_timeout_ms_default;
   std::uint64_t max_record_bytes = 0;
   std::uint64_t actor_id = 0;
-  std::string member;  ///< node id in the path
+  std::string node;            ///< that is asked; empty: this one
+  bool whole_cluster = false;  ///< all of them are
+  std::string member;          ///< node id in the path
 };
 
 class exchange {

@@ -4,6 +4,7 @@
 
 #include "actors/type_ids.hpp"
 #include "apps/actor_backend.hpp"
+#include "proto/cairn/v1/inspect.pb.h"
 #include "tests/support/sim_env.hpp"
 
 #include <caf/all.hpp>
@@ -58,6 +59,23 @@ struct answer {
   [[nodiscard]] const net::failure& failure() const { return std::get<net::failure>(*outcome); }
 };
 
+/// The actors of an answer.
+inline std::vector<actors::actor_report> reports_of(const net::inspect_answer& from) {
+  std::vector<actors::actor_report> out;
+  for (const auto& actor : from.what->actors().actors()) {
+    out.push_back({.id = actor.id(),
+                   .kind = actor.kind(),
+                   .name = actor.name(),
+                   .parent = actor.parent(),
+                   .state = actor.state(),
+                   .mailbox = actor.mailbox(),
+                   .processed = actor.processed(),
+                   .restarts = actor.restarts(),
+                   .events = {actor.events().begin(), actor.events().end()}});
+  }
+  return out;
+}
+
 using append_answer = answer<net::append_receipt>;
 using read_answer = answer<net::read_reply>;
 
@@ -89,7 +107,6 @@ public:
     CAIRN_CHECK(started.ok(), "{}", started.error().detail);
     node = std::move(*started);
     apps::node_facts facts;
-    facts.cluster_id = "c1";
     facts.settings.max_record_bytes = k_mib_bytes;
     backend = std::make_unique<apps::actor_backend>(*node, facts);
     port = backend->open_port([this] { ++wakes; });
@@ -165,11 +182,17 @@ public:
     to.id = port->read(std::move(request), to.completion());
   }
 
-  std::vector<net::actor_description> describe(std::uint64_t id = 0) {
-    answer<std::vector<net::actor_description>> done;
-    port->describe_actors(id, done.completion());
+  /// What the InspectActor says about one actor, or about all of them.
+  void ask_actors(answer<net::inspect_answer>& to, std::uint64_t id) {
+    v1::InspectRequest question;
+    question.mutable_actors()->set_actor(id);
+    to.id = port->inspect(std::move(question), std::chrono::seconds(5), to.completion());
+  }
+  std::vector<actors::actor_report> describe(std::uint64_t id = 0) {
+    answer<net::inspect_answer> done;
+    ask_actors(done, id);
     run();
-    return done.ok() ? done.value() : std::vector<net::actor_description>{};
+    return done.ok() ? reports_of(done.value()) : std::vector<actors::actor_report>{};
   }
 
   sim_env env{7};

@@ -149,6 +149,7 @@ TEST_CASE("describe: the tree is complete and every parent is in it") {
   CHECK(kinds["reader"] == 2);
   CHECK(kinds["maintenance"] == 1);
   CHECK(kinds["gateway"] == 1);
+  CHECK(kinds["inspect"] == 1);
   CHECK(kinds["segment"] >= 3);
   CHECK(kinds["segment"] == world.node->directory()->size());
 
@@ -163,8 +164,8 @@ TEST_CASE("describe: the tree is complete and every parent is in it") {
 
 TEST_CASE("describe: an actor that does not exist is not found, and a node's events are kept") {
   backend_world world;
-  answer<std::vector<net::actor_description>> nobody;
-  world.port->describe_actors(999'999, nobody.completion());
+  answer<net::inspect_answer> nobody;
+  world.ask_actors(nobody, 999'999);
   world.run();
   CHECK(nobody.code() == errc::not_found);
   const auto node = world.describe(world.node->node().id());
@@ -185,15 +186,15 @@ TEST_CASE("describe: a port that has gone is not listed") {
 TEST_CASE("describe: an actor that does not answer is listed as busy after a second") {
   backend_world world;
   auto silent = world.backend->open_port([] {});  // nobody polls it
-  answer<std::vector<net::actor_description>> done;
-  world.port->describe_actors(0, done.completion());
+  answer<net::inspect_answer> done;
+  world.ask_actors(done, 0);
   world.run();
   CHECK(done.calls == 0);
   world.scheduler().advance_time(std::chrono::milliseconds(1'001));
   world.run();
   REQUIRE(done.ok());
   std::size_t busy = 0;
-  for (const auto& actor : done.value()) {
+  for (const auto& actor : reports_of(done.value())) {
     busy += actor.state.starts_with("busy") ? 1 : 0;
   }
   CHECK(busy == 1);

@@ -2,6 +2,7 @@
 // a disk. What a test coordinator cannot show is here: races, and that nothing waits for ever.
 
 #include "apps/actor_backend.hpp"
+#include "proto/cairn/v1/inspect.pb.h"
 #include "storage/posix_env.hpp"
 #include "tests/support/sim_env.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -53,6 +54,20 @@ private:
   std::size_t wakes_ = 0;
   std::unique_ptr<net::backend_port> port_;
 };
+
+/// Calls `then` with the actors of the node, once they have described themselves.
+void list_actors(net::backend_port& port,
+                 std::function<void(const std::vector<v1::ActorState>&)> then) {
+  v1::InspectRequest question;
+  question.mutable_actors();
+  port.inspect(std::move(question), seconds(5),
+               [then = std::move(then)](const net::outcome<net::inspect_answer>& outcome) {
+                 const auto* got = std::get_if<net::inspect_answer>(&outcome);
+                 if (got == nullptr) return;
+                 const auto& all = got->what->actors().actors();
+                 then({all.begin(), all.end()});
+               });
+}
 
 struct real_node {
   real_node() : real_node(*posix_env(), "") {}
@@ -204,10 +219,7 @@ TEST_CASE("threads: ports come and go while others work") {
   for (int i = 0; i < 50; ++i) {
     port_loop loop(*node.backend);
     std::size_t listed = 0;
-    loop.port().describe_actors(0, [&](net::outcome<std::vector<net::actor_description>> outcome) {
-      if (auto* actors = std::get_if<1>(&outcome); actors != nullptr) return;
-      listed = std::get<0>(outcome).size();
-    });
+    list_actors(loop.port(), [&](const auto& all) { listed = all.size(); });
     loop.port().append(one_record("and forget"), [](net::outcome<net::append_receipt>) {});
     CHECK(loop.run_until([&] { return listed > 0; }));
   }
@@ -257,10 +269,9 @@ TEST_CASE("threads: while the disk hangs, refusals and descriptions are still an
     CHECK(changed.wait_for(lock, std::chrono::seconds(30), [&] { return entered; }));
   }
   std::string log_state;
-  loop.port().describe_actors(0, [&](net::outcome<std::vector<net::actor_description>> outcome) {
-    for (const auto& actor : std::get<0>(outcome)) {
-      if (actor.kind == "log") log_state = actor.state;
-    }
+  list_actors(loop.port(), [&](const auto& all) {
+    for (const auto& actor : all)
+      if (actor.kind() == "log") log_state = actor.state();
   });
   CHECK(loop.run_until([&] { return !log_state.empty(); }));
   CHECK(log_state.starts_with("busy"));

@@ -75,6 +75,60 @@ void fake_backend::fail_changes(std::optional<failure> what) {
   state_->change_failure = std::move(what);
 }
 
+std::optional<outcome<net::inspect_answer>> fake_backend::state::answer(
+    const v1::InspectRequest& question) const {
+  using got = outcome<net::inspect_answer>;
+  if (!question.node().empty() && question.node() != node_id) {
+    return got(failure{.code = errc::not_found, .detail = "there is no node " + question.node()});
+  }
+  auto answer = std::make_shared<v1::InspectAnswer>();
+  answer->set_node(node_id);
+  if (question.has_members()) {
+    answer->mutable_members()->set_cluster_id("c1");
+    answer->mutable_members()->set_leader(node_id);
+    auto& self = *answer->mutable_members()->add_members();
+    self.set_id(node_id);
+    self.set_state("alive");
+    self.set_http("127.0.0.1:8080");
+    self.set_peer("127.0.0.1:7080");
+    self.set_version("0.1.0");
+    self.set_incarnation(1);
+    self.set_zone("z1");
+    self.set_role("voter");
+    self.set_linked(true);
+    self.set_since_ms(fake_backend::k_first_timestamp_ms);
+  } else if (question.has_actors()) {
+    if (question.actors().actor() != 0 && question.actors().actor() != 7) {
+      return got(failure{.code = errc::not_found, .detail = "no such actor"});
+    }
+    auto& actor = *answer->mutable_actors()->add_actors();
+    actor.set_id(7);
+    actor.set_kind("log");
+    actor.set_name("default");
+    actor.set_parent(1);
+    actor.set_state("idle");
+    actor.set_processed(12);
+    actor.set_busy_ns(5'500);
+    if (question.actors().actor() != 0) {
+      actor.add_events("started");
+      actor.add_events("says \"hello\"");
+    }
+  } else {
+    return got(failure{.code = errc::unsupported, .detail = "the fake node does not tell"});
+  }
+  return got(net::inspect_answer{.what = std::move(answer)});
+}
+
+void fake_backend::answer_questions(fake_inspector how) {
+  const std::lock_guard lock(state_->mutex);
+  state_->inspect = std::move(how);
+}
+
+std::vector<asked_question> fake_backend::questions() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->questions;
+}
+
 net::cluster_change fake_backend::last_change() const {
   const std::lock_guard lock(state_->mutex);
   return state_->last_change;
@@ -107,6 +161,10 @@ void fake_backend::release_all(bool reversed) {
 
 bool fake_backend::wait_for_held(std::size_t count) {
   return state_->wait_until([&] { return state_->held.size() >= count; });
+}
+
+bool fake_backend::wait_for_questions(std::size_t count) {
+  return state_->wait_until([&] { return state_->questions.size() >= count; });
 }
 
 bool fake_backend::wait_for_cancelled(std::size_t count) {

@@ -3,6 +3,7 @@
 // hold answers back, make requests fail and see what was asked.
 
 #include "net/backend.hpp"
+#include "proto/cairn/v1/inspect.pb.h"
 
 #include <memory>
 #include <optional>
@@ -10,6 +11,15 @@
 #include <vector>
 
 namespace cairn::test {
+
+/// How a fake node answers operators. Nothing: not at all.
+using fake_inspector =
+    std::function<std::optional<net::outcome<net::inspect_answer>>(const v1::InspectRequest&)>;
+
+struct asked_question {
+  v1::InspectRequest what;
+  std::chrono::milliseconds deadline{0};
+};
 
 /// Thread-safe. One log, `default`. An append is a frame of its own, with the timestamp
 /// k_first_timestamp_ms plus its offset.
@@ -38,6 +48,10 @@ public:
   void fail_appends(std::optional<net::failure> what);
   /// Changes of the cluster fail likewise.
   void fail_changes(std::optional<net::failure> what);
+  /// Answers operators' questions from now on, on the gateway's threads and one at a time.
+  void answer_questions(fake_inspector how);
+  /// What operators have asked so far.
+  [[nodiscard]] std::vector<asked_question> questions() const;
   void fail_reads(std::optional<net::failure> what);
   /// Appends and reads from now on are answered only by release_all().
   void hold();
@@ -46,6 +60,7 @@ public:
 
   // These wait for the gateway's threads, ten seconds at most; false if it did not happen.
   [[nodiscard]] bool wait_for_held(std::size_t count);
+  [[nodiscard]] bool wait_for_questions(std::size_t count);
   [[nodiscard]] bool wait_for_cancelled(std::size_t count);
   [[nodiscard]] bool wait_for_waiting_reads(std::size_t count);
 

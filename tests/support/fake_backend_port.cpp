@@ -58,22 +58,15 @@ public:
   request_id list_logs(completion<std::vector<net::log_description>> done) override {
     return answer(outcome<std::vector<net::log_description>>(std::vector{describe()}), done);
   }
-  request_id describe_cluster(completion<net::cluster_description> done) override {
-    net::cluster_description cluster{"c1", node_->node_id, {}};
-    cluster.members.push_back(
-        {node_->node_id, "alive", "127.0.0.1:8080", "", "127.0.0.1:7080", "0.1.0", 1, "z1"});
-    return answer(outcome<net::cluster_description>(cluster), done);
-  }
-  request_id describe_actors(std::uint64_t id,
-                             completion<std::vector<net::actor_description>> done) override {
-    net::actor_description actor{7, "log", "default", 1, "idle", 0, 12, 0, {}};
-    using answer_type = outcome<std::vector<net::actor_description>>;
-    if (id == 0) return answer(answer_type(std::vector{actor}), done);
-    if (id != actor.id) {
-      return answer(answer_type(failure{.code = errc::not_found, .detail = "no such actor"}), done);
-    }
-    actor.events = {"started", "says \"hello\""};
-    return answer(answer_type(std::vector{actor}), done);
+  request_id inspect(v1::InspectRequest question, std::chrono::milliseconds deadline,
+                     completion<net::inspect_answer> done) override {
+    const std::lock_guard lock(node_->mutex);
+    const request_id id = ++last_id_;
+    node_->questions.push_back({question, deadline});
+    auto got = node_->inspect ? node_->inspect(question) : node_->answer(question);
+    if (got) box_->post(id, [done, got = *std::move(got)] { done(got); });
+    node_->changed.notify_all();
+    return id;
   }
 
   request_id change_cluster(net::cluster_change change,

@@ -82,6 +82,8 @@ struct fake_backend::state {
   std::optional<failure> append_failure;
   std::optional<failure> read_failure;
   std::optional<failure> change_failure;
+  fake_inspector inspect;
+  std::vector<asked_question> questions;
   net::cluster_change last_change;
   std::size_t changes = 0;
   bool holding = false;
@@ -103,6 +105,8 @@ struct fake_backend::state {
   void remember(const proto::append_stamp& stamp, const append_receipt& receipt);
   outcome<record_offset> start_of(const read_request& request) const;
   outcome<read_reply> read(const read_request& request) const;
+  // A cluster of one with one actor, number 7.
+  std::optional<outcome<net::inspect_answer>> answer(const v1::InspectRequest& question) const;
   void answer_waiting(net::steady_time now);
   void submit(const std::shared_ptr<mailbox>& to, request_id id, std::function<void()> answer);
 

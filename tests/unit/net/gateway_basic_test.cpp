@@ -144,12 +144,14 @@ TEST_CASE("gateway: what the node says about itself comes as JSON") {
         "\"match_offset\":1,\"lag\":0,\"healthy\":true}]}\n");
   CHECK(f.get("/v1/logs").body.starts_with("{\"logs\":[{\"log\":\"default\","));
   CHECK(f.get("/v1/cluster").body ==
-        "{\"cluster_id\":\"c1\",\"node\":\"n1\",\"members\":[{\"id\":\"n1\",\"state\":\"alive\","
+        "{\"cluster_id\":\"c1\",\"node\":\"n1\",\"leader\":\"n1\",\"members\":[{\"id\":\"n1\","
+        "\"state\":\"alive\","
         "\"http\":\"127.0.0.1:8080\",\"grpc\":\"\",\"peer\":\"127.0.0.1:7080\","
-        "\"version\":\"0.1.0\",\"incarnation\":1,\"zone\":\"z1\"}]}\n");
+        "\"version\":\"0.1.0\",\"incarnation\":1,\"zone\":\"z1\",\"role\":\"voter\","
+        "\"linked\":true,\"since\":\"2023-11-14T22:13:20.000Z\",\"by\":\"\"}]}\n");
   CHECK(f.get("/v1/actors").body ==
         "{\"node\":\"n1\",\"actors\":[{\"id\":7,\"kind\":\"log\",\"name\":\"default\",\"parent\":1,"
-        "\"state\":\"idle\",\"mailbox\":0,\"processed\":12,\"restarts\":0}]}\n");
+        "\"state\":\"idle\",\"mailbox\":0,\"processed\":12,\"restarts\":0,\"busy_us\":5}]}\n");
   CHECK(f.get("/v1/actors/7").body.find("\"events\":[\"started\",\"says \\\"hello\\\"\"]") !=
         std::string::npos);
   CHECK(f.get("/v1/actors/8").status == 404);
