@@ -118,7 +118,8 @@ bool core::settle_term(const message& m) {
     if (request != nullptr && !request->transfer && in_lease()) return false;
     if (request != nullptr && request->pre) return true;
     if (response != nullptr && response->pre && response->granted) return true;
-    become_follower(m.term, from_leader ? m.from : k_nobody);
+    become_follower(m.term, from_leader ? m.from : k_nobody, cause_of(m),
+                    request != nullptr ? m.from : k_nobody);
     return true;
   }
   if (m.term < term_) {
@@ -200,7 +201,20 @@ void core::on(const log_trimmed& in) {
 }
 
 void core::become_follower(term_id term, node_id leader) {
+  become_follower(term, leader, election_cause::higher_term, k_nobody);
+}
+
+void core::become_follower(term_id term, node_id leader, election_cause why, node_id candidate) {
   CAIRN_CHECK(term >= term_, "term {} after {}", term.value(), term_.value());
+  if (role_ == role::candidate || role_ == role::pre_candidate) {
+    tell_election(election_stage::lost, role_ == role::candidate ? term_ : term_.next(),
+                  config_.self);
+  }
+  const bool deposed = leader_ != k_nobody && leader_ != leader;
+  if (deposed || (leader_ != k_nobody && term > term_)) vacate(why);
+  if (deposed || term > term_) {
+    tell_election(election_stage::vacant, term > term_ ? term : term_.next(), candidate);
+  }
   if (role_ == role::leader) leave_office();
   if (term > term_) {
     term_ = term;
@@ -309,14 +323,17 @@ core_status core::status() const {
   s.config_index = configs_.latest().index;
   s.config = configs_.latest().config;
   for (const auto& [node, peer] : peers_) {
-    s.peers[node] = {peer.match(), peer.next(), peer.state(), peer.window_bytes(),
-                     peer.active || peer.was_active};
+    s.peers[node] = {peer.match(),        peer.next(),
+                     peer.state(),        peer.window_bytes(),
+                     peer.window_messages(), peer.active || peer.was_active};
   }
   s.window_bytes = log_.window_bytes();
   s.uncommitted_bytes = uncommitted_bytes_;
   s.proposal_count = proposals_.size();
   s.read_count = reads_.size() + barred_reads_.size() + forwarded_reads_.size();
   s.waiting_message_count = waiting_.size();
+  s.election_timeout_ticks = election_timeout_ticks_;
+  s.transferee = transferee_;
   s.quiesced = quiesced_;
   s.fenced = fenced_;
   return s;

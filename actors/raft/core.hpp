@@ -106,6 +106,7 @@ private:
   void send_as(term_id term, node_id to, message_body body, persist_ticket after);
   void release_messages();
   void become_follower(term_id term, node_id leader);
+  void become_follower(term_id term, node_id leader, election_cause why, node_id candidate);
   void follow(node_id leader);
   void fence(notice_kind why, std::string_view detail);
   void note(notice_kind kind, node_id node, std::string_view detail);
@@ -119,6 +120,10 @@ private:
 
   // core_election.cpp
   void tick_follower();
+  [[nodiscard]] bool only_voter() const;
+  [[nodiscard]] election_cause cause_of(const message& m) const;
+  void vacate(election_cause why);
+  void tell_election(election_stage stage, term_id term, node_id candidate);
   void campaign(bool pre, bool transfer);
   void start_election(bool transfer);
   void request_votes(bool pre, bool transfer);
@@ -223,6 +228,11 @@ private:
   std::uint32_t election_elapsed_ticks_ = 0;
   std::uint32_t election_timeout_ticks_ = 0;
   std::uint32_t stall_ticks_ = 0;
+
+  // Why there is no leader, or was none last; for people.
+  election_cause vacancy_ = election_cause::start;
+  node_id previous_;
+  std::uint32_t silent_ticks_ = 0;
 
   // Candidates.
   std::map<node_id, bool> votes_;

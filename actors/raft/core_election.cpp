@@ -3,6 +3,8 @@
 #include "actors/raft/core.hpp"
 #include "actors/raft/quorum.hpp"
 
+#include <array>
+
 namespace cairn::raft {
 namespace {
 
@@ -18,6 +20,38 @@ bool may_campaign(const config_history& configs, node_id self, log_index commit)
 
 }  // namespace
 
+std::string_view to_string(election_cause cause) {
+  constexpr std::array<std::string_view, 8> names = {
+      "start",        "no-heartbeat", "transfer",       "lost-quorum",
+      "disk-stalled", "higher-term",  "leader-removed", "only-voter"};
+  return names.at(static_cast<std::size_t>(cause));
+}
+
+bool core::only_voter() const {
+  return members().voters == node_set{config_.self} && !members().joint();
+}
+
+// Of the end of our term, which `m` of a later one tells.
+election_cause core::cause_of(const message& m) const {
+  const auto* request = std::get_if<vote_request>(&m.body);
+  if (request != nullptr && request->transfer) return election_cause::transfer;
+  if (transferee_ != k_nobody && m.from == transferee_) return election_cause::transfer;
+  if (role_ == role::leader) return election_cause::higher_term;
+  if (!members().is_voter(leader_)) return election_cause::leader_removed;
+  return in_lease() ? election_cause::higher_term : election_cause::no_heartbeat;
+}
+
+// @pre there is a leader
+void core::vacate(election_cause why) {
+  vacancy_ = why;
+  previous_ = leader_;
+  silent_ticks_ = role_ == role::leader ? 0 : election_elapsed_ticks_;
+}
+
+void core::tell_election(election_stage stage, term_id term, node_id candidate) {
+  out_.elections.push_back({stage, term, vacancy_, previous_, candidate, silent_ticks_});
+}
+
 void core::tick_follower() {
   ++election_elapsed_ticks_;
   if (election_elapsed_ticks_ < election_timeout_ticks_) return;
@@ -29,6 +63,13 @@ void core::tick_follower() {
 
 void core::campaign(bool pre, bool transfer) {
   CAIRN_CHECK(role_ != role::leader, "a leader campaigns");
+  if (leader_ != k_nobody) {
+    vacate(transfer                       ? election_cause::transfer
+           : members().is_voter(leader_) ? election_cause::no_heartbeat
+                                          : election_cause::leader_removed);
+  }
+  if (only_voter()) vacancy_ = election_cause::only_voter;
+  if (pre) tell_election(election_stage::stands, term_.next(), config_.self);
   if (!pre) return start_election(transfer);
   role_ = role::pre_candidate;
   follow(k_nobody);
@@ -48,6 +89,7 @@ void core::start_election(bool transfer) {
   save_state();
   // Our own vote is a vote like others: it counts once it is durable.
   own_vote_ticket_ = persist_.covering_state();
+  tell_election(election_stage::asks, term_, config_.self);
   request_votes(false, transfer);
 }
 

@@ -255,7 +255,10 @@ void core::settle_proposals() {
 
 void core::step_down(notice_kind why) {
   note(why, config_.self, "");
-  become_follower(term_, k_nobody);
+  const election_cause cause = why == notice_kind::quorum_lost    ? election_cause::lost_quorum
+                               : why == notice_kind::disk_stalled ? election_cause::disk_stalled
+                                                                  : election_cause::leader_removed;
+  become_follower(term_, k_nobody, cause, k_nobody);
 }
 
 // Answers everything that only a leader could have brought to an end.

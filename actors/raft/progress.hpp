@@ -24,6 +24,7 @@ public:
   [[nodiscard]] log_index match() const { return match_; }
   [[nodiscard]] log_index next() const { return next_; }
   [[nodiscard]] std::uint64_t window_bytes() const { return window_bytes_; }
+  [[nodiscard]] std::size_t window_messages() const { return window_.size(); }
   [[nodiscard]] log_index snapshot_index() const { return snapshot_index_; }
 
   /// True if an append may be sent now.

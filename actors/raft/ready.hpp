@@ -166,6 +166,37 @@ struct notice {
   std::string_view detail;  ///< static text
 };
 
+/// Why there is an election.
+enum class election_cause : std::uint8_t {
+  start,           ///< this node has heard of no leader since it started
+  no_heartbeat,    ///< the leader was not heard of for an election timeout
+  transfer,        ///< the leader handed the lead over
+  lost_quorum,     ///< this node led, and no quorum answered it any more
+  disk_stalled,    ///< this node led, and its disk did not finish a write
+  higher_term,     ///< another node is in a later term
+  leader_removed,  ///< the leader is no voter any more
+  only_voter,      ///< there is nobody else to ask
+};
+/// Lower-case name with hyphens, such as "no-heartbeat".
+[[nodiscard]] std::string_view to_string(election_cause cause);
+
+enum class election_stage : std::uint8_t {
+  vacant,  ///< this node's leader, or its term, is over
+  stands,  ///< this node asks whether it would be elected: the pre-vote
+  asks,    ///< this node asks for votes
+  lost,    ///< this node asked in vain, or gave way to another one
+};
+
+/// What this node sees of an election. That it was won is told by `leadership`.
+struct election_step {
+  election_stage stage = election_stage::vacant;
+  term_id term;  ///< that is to get a leader
+  election_cause cause = election_cause::start;
+  node_id previous;                ///< who led before; nobody: not known
+  node_id candidate;               ///< who asks for votes; nobody: not known
+  std::uint32_t silent_ticks = 0;  ///< for so long nothing had come from `previous`
+};
+
 /// Who leads, as far as this node knows.
 struct leadership {
   role as = role::follower;
@@ -194,6 +225,8 @@ struct ready {
   std::vector<snapshot_needed> snapshots;
   /// For logs, metrics and operators; entries_lost and message_refused ask for action.
   std::vector<notice> notices;
+  /// Oldest first; before what `lead` says. For people.
+  std::vector<election_step> elections;
   /// Set when it has changed.
   std::optional<leadership> lead;
 };

@@ -14,6 +14,7 @@ struct peer_status {
   log_index next;
   send_state state = send_state::probe;
   std::uint64_t window_bytes = 0;
+  std::size_t window_messages = 0;
   bool active = false;  ///< heard of within the last one or two election timeouts
 };
 
@@ -39,6 +40,8 @@ struct core_status {
   std::size_t proposal_count = 0;
   std::size_t read_count = 0;
   std::size_t waiting_message_count = 0;
+  std::uint32_t election_timeout_ticks = 0;  ///< as drawn for now; a follower's
+  node_id transferee;                        ///< who is to take the lead over
   bool quiesced = false;
   bool fenced = false;
 };

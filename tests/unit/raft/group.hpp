@@ -127,6 +127,8 @@ private:
       reads.push_back(r);
     for (auto& n : ready.notices)
       notices.push_back(n);
+    for (auto& e : ready.elections)
+      elections.push_back(e);
     for (auto& l : ready.loads)
       loads.push_back(l);
     for (auto& s : ready.snapshots)
@@ -146,6 +148,7 @@ public:
   std::vector<raft::proposal_answer> answers;
   std::vector<raft::read_answer> reads;
   std::vector<raft::notice> notices;
+  std::vector<raft::election_step> elections;
   std::vector<raft::load_request> loads;
   std::vector<raft::snapshot_needed> snapshots;
   log_index visible;

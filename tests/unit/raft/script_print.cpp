@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 3> k_outcomes = {"ok", "not done", "unkno
 constexpr std::array<std::string_view, 7> k_notices = {
     "message-refused",    "entries-lost",  "disk-stalled",    "quorum-lost",
     "removed-from-group", "transfer-done", "transfer-aborted"};
+constexpr std::array<std::string_view, 4> k_stages = {"vacant", "stands", "asks", "lost"};
 // Longer payloads are shown by their size.
 constexpr std::size_t k_shown_bytes_max = 24;
 
@@ -134,6 +135,15 @@ std::string show(const notice& n) {
   return n.detail.empty() ? text : fmt::format("{}: {}", text, n.detail);
 }
 
+std::string show(const election_step& e) {
+  std::string text = fmt::format("election t{} {}: {}", e.term.value(), name_in(k_stages, e.stage),
+                                 to_string(e.cause));
+  if (e.previous != k_nobody) text += fmt::format(", {} led before", show(e.previous));
+  if (e.silent_ticks != 0) text += fmt::format(", silent for {}", e.silent_ticks);
+  if (e.candidate != k_nobody) text += fmt::format(", {} asks", show(e.candidate));
+  return text;
+}
+
 }  // namespace
 
 std::string print(log_position position) {
@@ -171,6 +181,8 @@ std::string print(const message& m) {
 std::string print(const ready& r) {
   std::string text;
   const auto line = [&text](const std::string& what) { text += what + "\n"; };
+  for (const election_step& e : r.elections)
+    line(show(e));
   if (r.lead) {
     line(fmt::format("{}, term {}, leader {}", name_in(k_roles, r.lead->as), r.lead->term.value(),
                      show(r.lead->leader)));
