@@ -74,9 +74,10 @@ void node_events::add(event_kind kind, event_severity severity, std::string sour
                    .fields = std::move(fields)};
   {
     const std::lock_guard lock(mutex_);
+    if (events_.size() == events_max_) make_room();
     event.id = ++last_id_;
+    ++by_kind_[kind];
     events_.push_back(std::move(event));
-    if (events_.size() > events_max_) events_.pop_front();
   }
   const std::lock_guard lock(listeners_mutex_);
   for (const auto& [id, wake] : listeners_)
@@ -87,19 +88,28 @@ node_events::page node_events::after(std::uint64_t after, std::size_t limit) con
   page out;
   const std::lock_guard lock(mutex_);
   out.next = after;
-  if (events_.empty() || after >= last_id_) return out;
-  const auto first = events_.front().id;
-  std::size_t skip = 0;
-  if (after + 1 < first) {
-    out.lost = first - after - 1;
-  } else {
-    skip = after + 1 - first;
-  }
-  const auto count = std::min(limit, events_.size() - skip);
-  const auto begin = events_.begin() + static_cast<std::ptrdiff_t>(skip);
+  if (after >= last_id_) return out;
+  const auto begin =
+      std::upper_bound(events_.begin(), events_.end(), after,
+                       [](std::uint64_t id, const node_event& event) { return id < event.id; });
+  const auto there = static_cast<std::size_t>(events_.end() - begin);
+  const auto count = std::min(limit, there);
   out.events.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
   if (!out.events.empty()) out.next = out.events.back().id;
+  out.lost = out.next - after - count;
   return out;
+}
+
+/// @pre mutex_ is held
+void node_events::make_room() {
+  const auto most =
+      std::max_element(by_kind_.begin(), by_kind_.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto oldest =
+      std::find_if(events_.begin(), events_.end(),
+                   [kind = most->first](const node_event& event) { return event.kind == kind; });
+  --most->second;
+  events_.erase(oldest);
 }
 
 std::uint64_t node_events::last_id() const {

@@ -46,7 +46,9 @@ struct node_event {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 
-/// Thread-safe. Memory: at most `events_max` events of at most k_event_bytes_max each.
+/// Thread-safe. Memory: at most `events_max` events of at most k_event_bytes_max each. What makes
+/// room for a new event is the oldest one of the kind that has the most: a link that comes and goes
+/// all day pushes out what it has said itself, not last night's election.
 class node_events {
 public:
   static constexpr std::size_t k_events_max = 1'024;
@@ -56,13 +58,13 @@ public:
   struct page {
     std::vector<node_event> events;  ///< ascending
     std::uint64_t next = 0;          ///< ask on after this one
-    std::uint64_t lost = 0;          ///< so many between `after` and the first of these are gone
+    std::uint64_t lost = 0;          ///< so many between `after` and the last of these are gone
   };
 
   /// `clock` outlives this. `boot` tells this run of the node from others.
   node_events(storage::env& clock, std::uint64_t boot, std::size_t events_max = k_events_max);
 
-  /// Keeps an event, the oldest goes when there are `events_max`. Text and fields beyond
+  /// Keeps an event; another one goes when there are `events_max` already. Text and fields beyond
   /// k_event_bytes_max are cut.
   void add(event_kind kind, event_severity severity, std::string source, std::string text,
            std::vector<std::pair<std::string, std::string>> fields = {});
@@ -81,12 +83,15 @@ public:
   void unlisten(std::uint64_t listener);
 
 private:
+  void make_room();
+
   storage::env* clock_;
   const std::uint64_t boot_;
   const std::size_t events_max_;
   mutable std::mutex mutex_;
-  std::deque<node_event> events_;  // guarded by mutex_; ids without gaps
-  std::uint64_t last_id_ = 0;      // guarded by mutex_
+  std::deque<node_event> events_;              // guarded by mutex_; ids ascend
+  std::map<event_kind, std::size_t> by_kind_;  // guarded by mutex_
+  std::uint64_t last_id_ = 0;                  // guarded by mutex_
   std::mutex listeners_mutex_;
   std::map<std::uint64_t, std::function<void()>> listeners_;  // guarded by listeners_mutex_
   std::uint64_t last_listener_ = 0;                           // guarded by listeners_mutex_

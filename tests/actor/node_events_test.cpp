@@ -1,5 +1,6 @@
 #include "actors/node_events.hpp"
 
+#include "actors/event_pace.hpp"
 #include "tests/support/sim_env.hpp"
 
 #include <doctest/doctest.h>
@@ -70,4 +71,37 @@ TEST_CASE("listeners are woken until they leave, and there are not more than fit
   for (std::size_t i = 0; i < node_events::k_listeners_max; ++i)
     CHECK(events.listen([] {}) != 0);
   CHECK(events.listen([] {}) == 0);
+}
+
+TEST_CASE("a kind that never ends pushes out its own events, not those of others") {
+  testing::sim_env env;
+  node_events events(env, 7, 100);
+  events.add(event_kind::election, event_severity::warning, "raft default", "last night");
+  events.add(event_kind::fault, event_severity::error, "log default", "a bad sector");
+  for (int i = 0; i < 10'000; ++i)
+    events.add(event_kind::link, event_severity::warning, "membership", "flaps");
+  const auto page = events.after(0, 1'000);
+  REQUIRE(page.events.size() == 100);
+  CHECK(page.events[0].text == "last night");
+  CHECK(page.events[1].text == "a bad sector");
+  CHECK(page.events[2].kind == event_kind::link);
+  CHECK(page.events[99].id == 10'002);
+  CHECK(page.lost == 10'002 - 100);
+  CHECK(page.next == 10'002);
+  SUBCASE("and a reader that keeps up misses nothing") {
+    events.add(event_kind::leader, event_severity::info, "raft default", "n2 leads");
+    const auto rest = events.after(page.next, 10);
+    CHECK(rest.lost == 0);
+    REQUIRE(rest.events.size() == 1);
+    CHECK(rest.events[0].text == "n2 leads");
+  }
+}
+
+TEST_CASE("events that come too fast are told now and then, with how many were kept back") {
+  actors::event_pace pace;
+  CHECK(pace.admit(5) == 0);
+  for (std::uint64_t i = 0; i < 40; ++i)
+    CHECK_FALSE(pace.admit(6 + i).has_value());
+  CHECK(pace.admit(5 + actors::event_pace::k_gap_ns) == 40);
+  CHECK_FALSE(pace.admit(6 + actors::event_pace::k_gap_ns).has_value());
 }
