@@ -29,6 +29,7 @@ caf::behavior log_state::make_behavior() {
   journal_.note(fmt::format("opened with offsets [{}, {})", store_->range().lowest.value(),
                             store_->log().next_offset().value()));
   refresh_segments();
+  opened_ = true;
   self_->send(config_.maintenance, watch_log{caf::actor{self_}});
   start_chores();
   return {
@@ -129,6 +130,7 @@ void log_state::apply_retention_now() {
   if (store_->take_sessions_wanted() && raft_) self_->send(raft_, sessions_wanted{});
   if (!trimmed) return;
   journal_.note(fmt::format("trimmed to offset {}", trimmed->lowest.value()));
+  tell_trimmed(*trimmed);
   if (raft_) self_->send(raft_, *trimmed);
 }
 
@@ -193,6 +195,7 @@ bool log_state::refresh_segments() {
     }
   }
   store_->gate().segment_count.store(segments_.size(), std::memory_order_relaxed);
+  if (rolled && opened_) tell_rolled(now.back());
   return rolled;
 }
 
@@ -243,6 +246,7 @@ void log_state::segment_down(const caf::down_msg& down) {
   journal_.note(fmt::format("restarting segment {} for the {}. time", base.value(), restarts));
   spdlog::warn("log {}: segment {} is started again after a fault", store_->config().name,
                base.value());
+  tell_restart(base, restarts, down.reason);
   store_->gate().segment_restarts.fetch_add(1, std::memory_order_relaxed);
   start_segment(*segment, restarts);
 }

@@ -10,8 +10,10 @@
 // NodeActor ends the node.
 
 #include "actors/actor_journal.hpp"
+#include "actors/event_pace.hpp"
 #include "actors/log_store.hpp"
 #include "actors/messages.hpp"
+#include "actors/node_events.hpp"
 #include "actors/segment_directory.hpp"
 #include "actors/type_ids.hpp"
 
@@ -29,6 +31,7 @@ struct log_actor_config {
   caf::actor maintenance;           ///< MaintenanceActor
   std::vector<caf::actor> readers;  ///< ReaderActors, at least one
   std::shared_ptr<segment_directory> directory;
+  node_events_ptr events{};  ///< may be null
 };
 
 class log_state {
@@ -65,6 +68,11 @@ private:
   void stop_segment(record_offset base_offset);
   void segment_down(const caf::down_msg& down);
 
+  // log_actor_events.cpp
+  void tell_rolled(const storage::segment_summary& begun);
+  void tell_trimmed(const log_trimmed& trimmed);
+  void tell_restart(record_offset base_offset, std::uint64_t restarts, const caf::error& why);
+
   void start_chores();
   [[nodiscard]] log_report report() const;
   [[nodiscard]] std::string state_line() const;
@@ -80,6 +88,9 @@ private:
   std::map<record_offset, child> segments_;
   std::uint64_t writes_ = 0;
   std::uint64_t loads_ = 0;
+  event_pace rolls_;
+  event_pace trims_;
+  bool opened_ = false;
 };
 
 using log_actor = caf::stateful_actor<log_state>;

@@ -12,9 +12,11 @@ log_gate::log_gate(const log_limits& limits)
       bytes_(limits.queued_bytes_max) {}
 
 bool log_gate::admit_append(std::uint64_t bytes) {
-  if (!appends_.try_add(1)) return false;
-  if (bytes_.try_add(bytes)) return true;
-  appends_.remove(1);
+  if (appends_.try_add(1)) {
+    if (bytes_.try_add(bytes)) return true;
+    appends_.remove(1);
+  }
+  count_refused();
   return false;
 }
 

@@ -53,6 +53,15 @@ public:
 
   [[nodiscard]] std::uint64_t queued_appends() const { return appends_.count(); }
   [[nodiscard]] std::uint64_t queued_bytes() const { return bytes_.count(); }
+  [[nodiscard]] std::uint64_t queued_bytes_max() const { return bytes_.max(); }
+  [[nodiscard]] bool full() const {
+    return appends_.count() >= appends_.max() || bytes_.count() >= bytes_.max();
+  }
+  /// An append was refused because there is too much under way; admit_append counts its own.
+  void count_refused() { refused_appends_.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t refused_appends() const {
+    return refused_appends_.load(std::memory_order_relaxed);
+  }
 
   bounded_count waiting_readers;
   bounded_count cold_reads;
@@ -91,6 +100,7 @@ public:
 private:
   bounded_count appends_;
   bounded_count bytes_;
+  std::atomic<std::uint64_t> refused_appends_{0};
   std::atomic<bool> closing_{false};
   std::atomic<bool> disk_full_{false};
   std::atomic<bool> fenced_{false};

@@ -28,6 +28,7 @@
 // An arrow is a CAF request with a response: if the receiver dies, the asker gets an error. Appends
 // are plain messages, because one answer covers many; a port monitors the writer instead.
 
+#include "actors/raft/progress.hpp"
 #include "actors/raft/ready.hpp"
 #include "storage/base/bytes.hpp"
 #include "storage/base/errc.hpp"
@@ -303,13 +304,42 @@ struct raft_request_done {
   std::string detail;
 };
 
-/// What a leader knows of a peer; of a follower that asks itself only numbers and roles are known.
+/// Not known, or never.
+inline constexpr std::uint64_t k_unknown = ~std::uint64_t{0};
+
+/// What a leader knows of a peer.
 struct raft_peer_report {
   raft::node_id node;
   log_index match;
   record_offset match_offset;  ///< everything below is on the peer's disk
   bool replicating = false;    ///< entries flow: the logs are known to agree up to `match`
   bool active = false;         ///< heard of since the last quorum check
+  raft::send_state state = raft::send_state::probe;
+  log_index next;  ///< is sent next
+  std::uint64_t in_flight_bytes = 0;
+  std::uint64_t in_flight_messages = 0;
+};
+
+/// Another member, as any member knows it.
+struct raft_member_report {
+  raft::node_id node;
+  std::string name;  ///< node id; empty: not known
+  std::string role;  ///< voter, learner, outgoing (leaves with the change under way)
+  bool linked = false;
+  std::uint64_t last_contact_ms = k_unknown;  ///< ago: anything of this log's group
+};
+
+/// Why there was an election, as this node saw it.
+struct election_report {
+  term_id term;
+  unix_ms time_ms = 0;
+  raft::election_cause cause = raft::election_cause::start;
+  std::string leader;                    ///< who won, a node id; empty: nobody yet
+  std::string previous;                  ///< who led before; empty: not known
+  std::string candidate;                 ///< who asked for votes, as far as this node knows
+  std::uint64_t silence_ms = k_unknown;  ///< nothing had come from `previous` for so long
+  std::uint64_t attempts = 0;            ///< of this node
+  std::string detail;                    ///< one sentence
 };
 
 struct ask_raft {};
@@ -325,6 +355,28 @@ struct raft_report {
   std::vector<raft_peer_report> peers;  ///< of a leader, without itself
   bool quiesced = false;
   bool fenced = false;
+
+  // For people.
+  std::string node;             ///< this one; empty: its number has no name yet
+  std::string leader;           ///< node id; empty: nobody is known
+  std::string voted_for;        ///< likewise
+  unix_ms since_ms = 0;         ///< in this role
+  unix_ms leader_since_ms = 0;  ///< `leader` has led since then, as far as this node knows
+  log_index first{};            ///< of the entries kept
+  log_index applied{};          ///< readers see what is before and in it
+  record_offset applied_offset{};
+  std::vector<raft_member_report> others{};   ///< all members but this node, ascending
+  std::uint64_t last_contact_ms = k_unknown;  ///< with the leader, ago; a follower's
+  std::uint64_t election_timeout_ms = 0;      ///< as drawn for now
+  std::uint64_t heartbeat_ms = 0;
+  std::string fence_reason{};
+  std::string disk_full_reason{};  ///< empty: it is not
+  std::string refuses{};           ///< why an append would be refused now; empty: it would not
+  std::uint64_t waiting_appends = 0;
+  std::uint64_t open_appends = 0;
+  std::uint64_t queued_bytes = 0;
+  std::uint64_t queued_bytes_max = 0;
+  std::vector<election_report> elections{};  ///< the last few, newest last
 };
 
 // --- the cluster ---------------------------------------------------------------------------------

@@ -69,6 +69,10 @@ void node_state::fatal(const std::string& reason) {
   if (ending_) return;
   ending_ = true;
   journal_.note("the node must end: " + reason);
+  if (config_.events) {
+    config_.events->add(event_kind::fault, event_severity::error, "node " + config_.node_id,
+                        "this node must end: " + reason, {{"reason", reason}});
+  }
   spdlog::critical("node {} ends: {}", config_.node_id, reason);
   if (config_.on_fatal) config_.on_fatal(reason);
 }

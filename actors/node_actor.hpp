@@ -4,6 +4,7 @@
 
 #include "actors/actor_journal.hpp"
 #include "actors/messages.hpp"
+#include "actors/node_events.hpp"
 #include "actors/type_ids.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -22,6 +23,7 @@ struct node_actor_config {
   std::function<void(const std::string& reason)> on_fatal;
   /// Actors that have not described themselves by then are listed without their state.
   std::chrono::milliseconds list_timeout{1'000};
+  node_events_ptr events{};  ///< may be null
 };
 
 class node_state {

@@ -15,13 +15,14 @@ namespace cairn::actors {
 struct link_changed {
   std::string node;
   bool up = false;
-  std::string address;  ///< of the other end, "host:port"; where it listens if that is known
+  std::string address;   ///< of the other end, "host:port"; where it listens if that is known
+  std::string reason{};  ///< why it was lost; empty when it is up
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, link_changed& x) {
   return f.object(x).fields(f.field("node", x.node), f.field("up", x.up),
-                            f.field("address", x.address));
+                            f.field("address", x.address), f.field("reason", x.reason));
 }
 
 /// One per node. All functions are thread-safe and none blocks.

@@ -6,28 +6,13 @@
 #include <spdlog/spdlog.h>
 
 namespace cairn::actors {
-namespace {
-
-std::string_view name_of(raft::role role) {
-  switch (role) {
-    case raft::role::follower:
-      return "follower";
-    case raft::role::pre_candidate:
-    case raft::role::candidate:
-      return "candidate";
-    case raft::role::leader:
-      return "leader";
-  }
-  return "?";
-}
-
-}  // namespace
-
 raft_state::raft_state(caf::event_based_actor* self, raft_actor_config config)
     : self_(self),
       config_(std::move(config)),
       journal_(*config_.env, "raft", config_.log_name, config_.parent),
-      replica_(config_.replica, config_.boot, *config_.random) {
+      replica_(config_.replica, config_.boot, *config_.random),
+      chronicle_(*config_.env, config_.events, peers_, config_.log_name, config_.replica.core.self,
+                 config_.node_id) {
   replica_.set_time({config_.env->monotonic_ns(), config_.env->now_ms()});
   members_ = std::make_shared<const raft::configuration>(replica_.members());
   peers_.update(*members_);
@@ -109,6 +94,9 @@ caf::message_handler raft_state::storage_handlers() {
         if (read.code != errc::none && worth_a_line(failed_loads_)) {
           spdlog::warn("log {}: entries for a peer could not be read: {} ({} times so far)",
                        config_.log_name, read.detail, failed_loads_);
+          chronicle_.fault(event_severity::warning,
+                           "entries for a lagging peer could not be read: " + read.detail,
+                           {{"times", fmt::format("{}", failed_loads_)}});
         }
         replica_.loaded(read.peer, read.request, std::move(read.entries));
       },
@@ -146,6 +134,8 @@ caf::message_handler raft_state::group_handlers() {
 void raft_state::tick() {
   entered();
   replica_.tick();
+  chronicle_.backpressure(config_.gate->refused_appends(), config_.gate->queued_bytes(),
+                          config_.gate->queued_bytes_max());
   if (closing_ && !log_closing_ && config_.env->monotonic_ns() >= close_by_ns_) {
     replica_.abandon("the node is shutting down");
   }
@@ -239,10 +229,12 @@ void raft_state::answer_clients(replica_effects& out) {
       spdlog::info("log {}: the disk has room again", config_.log_name);
     }
     config_.gate->set_disk_full(*out.disk_full);
+    chronicle_.disk_full(*out.disk_full, replica_.no_room());
   }
   for (client_outcomes& answers : out.outcomes) {
     for (const append_outcome& outcome : answers.outcomes.items) {
       if (outcome.code != errc::none) config_.observer->append_failed(outcome.code, 1);
+      if (outcome.code == errc::overloaded) config_.gate->count_refused();
     }
     const auto port = ports_.find(answers.client);
     if (port == ports_.end()) continue;
@@ -274,22 +266,21 @@ void raft_state::answer_requests(const replica_effects& out) {
 }
 
 void raft_state::take_changes(const replica_effects& out) {
+  chronicle_.elections(out.elections);
   if (!out.lead && !out.members_changed) return;
   if (out.members_changed) {
-    members_ = std::make_shared<const raft::configuration>(replica_.members());
+    const auto before =
+        std::exchange(members_, std::make_shared<const raft::configuration>(replica_.members()));
     if (!peers_.update(*members_)) {
       spdlog::error("log {}: the names in the group's configuration cannot be read",
                     config_.log_name);
     }
+    chronicle_.members(*before, *members_);
   }
   if (out.lead) {
     lead_ = *out.lead;
-    const std::string leader = peers_.name_of(lead_.leader);
-    journal_.note(
-        lead_.leader == raft::k_nobody
-            ? fmt::format("term {}: {}, no leader is known", lead_.term.value(), name_of(lead_.as))
-            : fmt::format("term {}: node {} {} leads", lead_.term.value(), lead_.leader.value(),
-                          leader));
+    chronicle_.lead(lead_);
+    journal_.note(lead_line());
   }
   config_.view->set({lead_, peers_.name_of(lead_.leader)});
   for (const caf::actor& who : watchers_)
@@ -331,46 +322,6 @@ caf::result<raft_request_done> raft_state::transfer(const transfer_lead& wanted)
 
 raft_changed raft_state::changed() const {
   return {.lead = lead_, .members = members_};
-}
-
-raft_report raft_state::report() const {
-  const raft::core_status status = replica_.core().status();
-  const raft::log_view& log = replica_.core().log();
-  raft_report report{.self = status.self,
-                     .lead = {status.as, status.term, status.leader},
-                     .commit = status.commit,
-                     .last = status.last.index,
-                     .durable = status.durable,
-                     .next_offset = status.next_offset,
-                     .members = members_,
-                     .members_index = status.config_index,
-                     .peers = {},
-                     .quiesced = status.quiesced,
-                     .fenced = status.fenced};
-  for (const auto& [node, peer] : status.peers) {
-    // Of a peer that is far behind only a bound is known.
-    const auto offset = log.offset_after(peer.match).value_or(log.start_offset());
-    report.peers.push_back(
-        {.node = node,
-         .match = peer.match,
-         .match_offset = peer.match < log.start().index ? record_offset{} : offset,
-         .replicating = peer.state == raft::send_state::replicate,
-         .active = peer.active});
-  }
-  return report;
-}
-
-std::string raft_state::state_line() const {
-  const raft::core& core = replica_.core();
-  const log_range range = replica_.range();
-  return fmt::format(
-      "{}{} in term {}, leader {}, entries ({}, {}] committed to {}, offsets [{}, {}), {} voters, "
-      "{} appends waiting, {} under way, {} writes",
-      core.fenced() ? "fenced " : "", name_of(core.as()), core.term().value(),
-      core.leader() == raft::k_nobody ? "unknown" : peers_.name_of(core.leader()),
-      core.log().start().index.value(), core.log().last_index().value(),
-      core.commit_index().value(), range.lowest.value(), range.next.value(),
-      core.members().voters.size(), replica_.waiting_count(), replica_.open_count(), groups_);
 }
 
 // --- the end -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "actors/log_observer.hpp"
 #include "actors/messages.hpp"
 #include "actors/peer_hub.hpp"
+#include "actors/raft_chronicle.hpp"
 #include "actors/raft_peers.hpp"
 #include "actors/raft_view.hpp"
 #include "actors/replica.hpp"
@@ -43,6 +44,8 @@ struct raft_actor_config {
   std::shared_ptr<log_gate> gate;
   std::shared_ptr<log_observer> observer;
   std::shared_ptr<raft_view> view;
+  std::string node_id;     ///< this node's
+  node_events_ptr events;  ///< may be null
   /// Shows readers everything up to an entry and says which offset is behind it: storage's
   /// log_publisher.
   std::function<result<record_offset>(log_index last)> publish;
@@ -81,7 +84,11 @@ private:
   caf::result<raft_request_done> change(const change_members& wanted);
   caf::result<raft_request_done> transfer(const transfer_lead& wanted);
   [[nodiscard]] raft_changed changed() const;
+
+  // raft_actor_report.cpp
   [[nodiscard]] raft_report report() const;
+  [[nodiscard]] std::string why_refused() const;
+  [[nodiscard]] std::string lead_line() const;
   [[nodiscard]] std::string state_line() const;
 
   // raft_actor_peers.cpp
@@ -104,6 +111,7 @@ private:
   actor_journal journal_;
   replica replica_;
   raft_peers peers_;
+  raft_chronicle chronicle_;
   bool flush_queued_ = false;
   bool fence_reported_ = false;
   caf::actor_clock::time_point next_tick_;

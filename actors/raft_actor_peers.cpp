@@ -40,6 +40,7 @@ void raft_state::receive_raft(const peer_envelope& envelope) {
   if (!peers_.admit(envelope.sender, batch->from)) {
     return refuse(envelope, fmt::format("number {} is not its own", batch->from.value()));
   }
+  chronicle_.heard(batch->from);
   for (raft::message& m : batch->messages)
     replica_.receive(batch->from, std::move(m));
 }
@@ -79,6 +80,10 @@ void raft_state::take_notices(const std::vector<raft::notice>& notices) {
         if (!worth_a_line(refused_)) break;
         spdlog::warn("log {}: a message of node {} {} was refused: {} ({} refused so far)",
                      config_.log_name, n.node.value(), peers_.name_of(n.node), n.detail, refused_);
+        chronicle_.fault(
+            event_severity::warning,
+            fmt::format("a message of {} was refused: {}", peers_.name_of(n.node), n.detail),
+            {{"node", peers_.name_of(n.node)}, {"times", fmt::format("{}", refused_)}});
         break;
       case raft::notice_kind::entries_lost:
         spdlog::critical("log {}: {}", config_.log_name, n.detail);
@@ -86,6 +91,8 @@ void raft_state::take_notices(const std::vector<raft::notice>& notices) {
       case raft::notice_kind::disk_stalled:
         if (!n.detail.empty()) break;  // it has failed: report_fence()
         journal_.note("the disk does not finish a write");
+        chronicle_.fault(event_severity::error,
+                         "a write to the disk does not end: this node does not lead meanwhile");
         spdlog::error("log {}: a write takes so long that this node does not lead meanwhile",
                       config_.log_name);
         break;
@@ -156,6 +163,7 @@ void raft_state::send_outcomes(const std::vector<outgoing_outcomes>& batches) {
 void raft_state::link(const link_changed& change) {
   entered();
   journal_.note(fmt::format("link to {} is {}", change.node, change.up ? "up" : "lost"));
+  chronicle_.link(change.node, change.up, change.reason);
   if (const auto number = peers_.number_of(change.node)) {
     replica_.link_changed(*number, change.up);
   }

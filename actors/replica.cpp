@@ -118,6 +118,7 @@ bool replica::take_ready() {
   take_reads(ready.reads);
   take_notices(ready.notices);
   move_to_end(out_.notices, ready.notices);
+  move_to_end(out_.elections, ready.elections);
   if (ready.lead) take_lead(*ready.lead);
   give_snapshots(ready.snapshots);
   return ready.lead.has_value() || !ready.snapshots.empty();
@@ -294,6 +295,16 @@ void replica::transfer(std::uint64_t request, raft::node_id target) {
 
 std::string replica::why_not() const {
   return fence_reason_.empty() ? close_reason_ : fence_reason_;
+}
+
+std::string replica::why_refused() const {
+  if (auto why = why_not(); !why.empty()) return why;
+  if (disk_full() && (leads() || core_.leader() == raft::k_nobody)) {
+    return "the disk is full: " + no_room_;
+  }
+  if (core_.leader() != raft::k_nobody) return {};
+  return fmt::format("no leader is known: appends wait for one for {} ms and are refused then",
+                     hold_ns() / 1'000'000);
 }
 
 void replica::close(const std::string& reason) {

@@ -134,10 +134,11 @@ struct replica_effects {
   std::vector<barrier_answer> barriers;
   std::vector<request_answer> requests;
   std::vector<raft::notice> notices;
-  std::optional<raft::leadership> lead;  ///< when it has changed
-  bool members_changed = false;          ///< look at replica::members()
-  std::optional<bool> disk_full;         ///< when it has changed, see no_room() for why
-  log_range range;                       ///< as published now
+  std::vector<raft::election_step> elections;  ///< oldest first; before what `lead` says
+  std::optional<raft::leadership> lead;        ///< when it has changed
+  bool members_changed = false;                ///< look at replica::members()
+  std::optional<bool> disk_full;               ///< when it has changed, see no_room() for why
+  log_range range;                             ///< as published now
 };
 
 /// Owner: one thread. Deterministic: equal inputs and random numbers give equal effects.
@@ -223,6 +224,12 @@ public:
   [[nodiscard]] const std::string& fence_reason() const { return fence_reason_; }
   /// What storage said when it had no room last.
   [[nodiscard]] const std::string& no_room() const { return no_room_; }
+  /// Whether the disk counts as full.
+  [[nodiscard]] bool disk_full() const { return room_missed_bytes_ != 0; }
+  /// Why an append would be refused now; empty: it would not.
+  [[nodiscard]] std::string why_refused() const;
+  /// The last entry that readers see.
+  [[nodiscard]] log_index visible_index() const { return visible_; }
   /// Appends that wait to be proposed or sent, and those that are on their way.
   [[nodiscard]] std::size_t waiting_count() const { return waiting_.size() + aside_.size(); }
   [[nodiscard]] std::size_t open_count() const { return open_items_; }

@@ -119,8 +119,10 @@ void node_actors::introduce(const caf::actor& who, const char* kind, const std::
 
 void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_state boot,
                         std::shared_ptr<actors::session_boot> sessions) {
-  node_ = system_.spawn<actors::node_actor>(actors::node_actor_config{
-      .env = &env_, .node_id = config_.node_id, .on_fatal = config_.on_fatal});
+  node_ = system_.spawn<actors::node_actor>(actors::node_actor_config{.env = &env_,
+                                                                      .node_id = config_.node_id,
+                                                                      .on_fatal = config_.on_fatal,
+                                                                      .events = config_.events});
   for (std::uint32_t i = 0; i < config_.readers; ++i) {
     const auto name = fmt::format("reader-{}", i);
     readers_.push_back(spawn_blocking<actors::reader_actor>(
@@ -144,7 +146,8 @@ void node_actors::spawn(std::unique_ptr<actors::log_store> store, raft::boot_sta
                                                                     .node = node_,
                                                                     .maintenance = maintenance_,
                                                                     .readers = readers_,
-                                                                    .directory = directory_});
+                                                                    .directory = directory_,
+                                                                    .events = config_.events});
   spawn_raft(publisher, std::move(boot), std::move(sessions));
   if (config_.hub != nullptr) {
     spawn_cluster();
@@ -176,6 +179,8 @@ void node_actors::spawn_raft(const storage::log_publisher& publisher, raft::boot
   raft.gate = gate_;
   raft.observer = config_.observer;
   raft.view = raft_view_;
+  raft.node_id = config_.node_id;
+  raft.events = config_.events;
   raft.publish = [publisher](log_index last) { return publisher.publish(last); };
   // A segment may outgrow its size by the room that is kept in stock.
   raft.replica.room_wanted_bytes =
@@ -225,6 +230,7 @@ void node_actors::spawn_membership() {
                      .version = config_.version,
                      .zone = config_.self.zone};
   membership.view = membership_view_;
+  membership.events = config_.events;
   membership_ = system_.spawn<actors::membership_actor>(std::move(membership));
   introduce(membership_, "membership", "membership");
 }

@@ -7,6 +7,7 @@
 #include "actors/log_observer.hpp"
 #include "actors/log_store.hpp"
 #include "actors/membership/membership_view.hpp"
+#include "actors/node_events.hpp"
 #include "actors/peer_hub.hpp"
 #include "actors/raft_view.hpp"
 #include "actors/segment_directory.hpp"
@@ -54,6 +55,7 @@ struct node_actors_config {
   std::shared_ptr<actors::log_observer> observer;  ///< may be null
   /// Of the InspectActor: `events`, `self`, `log_limits` and `hooks`; the rest is filled in.
   actors::inspect_actor_config inspect;
+  actors::node_events_ptr events;  ///< may be null
   /// False: nothing gets its own thread, for tests with virtual time.
   bool detached = true;
 };

@@ -86,7 +86,7 @@ private:
   void on_link(net::peer_link made);
   void lane_ready(const link_ptr& which);
   void end_link(const link_ptr& which, const std::string& reason);
-  void tell(const link& about, bool up);
+  void tell(const link& about, bool up, const std::string& reason);
   void note(link& about, frame_event what);
   void say(few_lines& limit, std::string line);
   [[nodiscard]] bool take_from_observer(peer_envelope& envelope);
@@ -244,7 +244,7 @@ void hub::lane_ready(const link_ptr& which) {
     const std::lock_guard lock(mutex_);
     if (which->over || ++which->ready < k_peer_lanes) return;
     which->up = true;
-    tell(*which, true);
+    tell(*which, true, {});
   }
   if (which->role == peer_role::observer)
     return say(observer_came_, fmt::format("observer {} looks at this node", which->node));
@@ -277,7 +277,7 @@ void hub::end_link(const link_ptr& which, const std::string& reason) {
     was_up = std::exchange(which->up, false);
     const auto found = links_.find(which->node);
     if (found != links_.end() && found->second == which) links_.erase(found);
-    if (was_up) tell(*which, false);
+    if (was_up) tell(*which, false, reason);
     lanes.swap(which->lanes);
   }
   for (const auto& lane : lanes)
@@ -292,12 +292,12 @@ void hub::end_link(const link_ptr& which, const std::string& reason) {
 }
 
 /// @pre mutex_ is held, so that watchers see changes in their order
-void hub::tell(const link& about, bool up) {
+void hub::tell(const link& about, bool up, const std::string& reason) {
   // Nobody counts on an observer, votes for it, or waits for it.
   if (about.role == peer_role::observer) return metrics_.count_observers(up ? 1 : -1);
   metrics_.count_links(up ? 1 : -1);
   for (const auto& watcher : watchers_)
-    caf::anon_send(watcher, link_changed{about.node, up, about.address});
+    caf::anon_send(watcher, link_changed{about.node, up, about.address, reason});
 }
 
 // --- envelopes -----------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ void membership_state::refuse(const peer_envelope& envelope, const std::string& 
 }
 
 void membership_state::link(const link_changed& change) {
+  tell_event(change);
   if (change.up) {
     linked_.insert(change.node);
   } else {
@@ -158,6 +159,7 @@ void membership_state::carry_out() {
 
 void membership_state::tell(const swim::member_changed& change) {
   since_ms_[change.node] = config_.env->now_ms();
+  tell_event(change);
   if (change.is_new) {
     journal_.note(fmt::format("{} is a member, {}", change.node, to_string(change.after)));
     return;
@@ -172,6 +174,37 @@ void membership_state::tell(const swim::member_changed& change) {
   } else {
     spdlog::info("membership: {}", text);
   }
+}
+
+void membership_state::tell_event(const swim::member_changed& change) {
+  if (!config_.events || change.node == config_.self.node_id) return;
+  const std::string after(to_string(change.after));
+  const auto by = change.by.empty() ? config_.self.node_id : change.by;
+  const bool bad =
+      change.after == swim::member_state::suspect || change.after == swim::member_state::failed;
+  auto text = fmt::format("{} is {}", change.node, after);
+  if (!change.is_new) text += fmt::format(" (was {})", to_string(change.before));
+  if (bad) text += by == config_.self.node_id ? ", this node found" : ", says " + by;
+  if (change.after == swim::member_state::failed) text += "; it stays a member";
+  config_.events->add(event_kind::reachability,
+                      bad ? event_severity::warning : event_severity::info, "membership",
+                      std::move(text), {{"node", change.node}, {"state", after}, {"by", by}});
+}
+
+void membership_state::tell_event(const link_changed& change) {
+  if (!config_.events) return;
+  const auto node = wire::clean_text(change.node);
+  if (change.up) {
+    config_.events->add(event_kind::link, event_severity::info, "membership",
+                        fmt::format("linked to {} at {}", node, change.address),
+                        {{"node", node}, {"state", "up"}, {"address", change.address}});
+    return;
+  }
+  config_.events->add(
+      event_kind::link, event_severity::warning, "membership",
+      fmt::format("the link to {} is lost: {}", node,
+                  change.reason.empty() ? "no reason is known" : change.reason),
+      {{"node", node}, {"state", "down"}, {"address", change.address}, {"reason", change.reason}});
 }
 
 void membership_state::tell_reachable() {

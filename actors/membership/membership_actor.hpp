@@ -12,6 +12,7 @@
 #include "actors/actor_journal.hpp"
 #include "actors/membership/membership_view.hpp"
 #include "actors/messages.hpp"
+#include "actors/node_events.hpp"
 #include "actors/peer_hub.hpp"
 #include "actors/swim/core.hpp"
 #include "actors/type_ids.hpp"
@@ -38,6 +39,7 @@ struct membership_actor_config {
   swim::member_info self;  ///< what this node tells about itself
   std::shared_ptr<membership_view> view;
   swim::config swim;
+  node_events_ptr events{};  ///< may be null
 };
 
 class membership_state {
@@ -55,6 +57,8 @@ private:
   /// After each input: carries out what the core wants.
   void carry_out();
   void tell(const swim::member_changed& change);
+  void tell_event(const swim::member_changed& change);
+  void tell_event(const link_changed& change);
   void tell_reachable();
   void publish();
   void arm();

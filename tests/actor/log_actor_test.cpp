@@ -45,7 +45,8 @@ public:
                                                                        .node = raft,
                                                                        .maintenance = maintenance,
                                                                        .readers = {reader},
-                                                                       .directory = directory});
+                                                                       .directory = directory,
+                                                                       .events = events});
     run();
     raft->send(log, attach_raft{raft});
   }
@@ -120,6 +121,7 @@ public:
 
   testing_settings settings;
   sim_env env;
+  node_events_ptr events = std::make_shared<node_events>(env, 1);
   caf::actor_system system;
   caf::scoped_actor raft;
   std::shared_ptr<log_gate> gate;
@@ -198,6 +200,29 @@ TEST_CASE("log actor: a roll trims what is published, after the answer") {
   CHECK(world.write(10, 700).code == errc::none);
   CHECK(world.count<log_trimmed>() == 1);
   CHECK(world.directory->size() == world.gate->segment_count.load());
+}
+
+TEST_CASE("log actor: rolls and removals are events, one a second of each") {
+  log_world world({.bytes = 5'000});
+  CHECK(world.events->last_id() == 0);
+  CHECK(world.write(30, 700).code == errc::none);
+  auto page = world.events->after(0, 100);
+  REQUIRE(page.events.size() == 1);
+  CHECK(page.events[0].kind == event_kind::segment);
+  CHECK(page.events[0].source == "log default");
+  CHECK(page.events[0].text.find("a new segment begins at offset ") == 0);
+  REQUIRE(world.publisher->publish(log_index(31)).ok());
+  for (int i = 0; i < 5; ++i)
+    CHECK(world.write(30, 700).code == errc::none);
+  page = world.events->after(1, 100);
+  REQUIRE(page.events.size() == 1);
+  CHECK(page.events[0].text.find("retention has removed everything below offset ") == 0);
+  world.env.advance_ms(1'000);
+  CHECK(world.write(30, 700).code == errc::none);
+  page = world.events->after(2, 100);
+  REQUIRE(page.events.size() >= 1);
+  CHECK(page.events[0].text.find("(5 more began before it since the last event)") !=
+        std::string::npos);
 }
 
 TEST_CASE("log actor: a full disk refuses room and batches, and both work again later") {

@@ -176,6 +176,66 @@ TEST_CASE("raft actor: the lead is handed over, and who watches is told") {
   CHECK((*refused)->code == errc::unavailable);
 }
 
+TEST_CASE("raft actor: after the leader's death the others say why there was an election") {
+  raft_trio trio(3);
+  const auto first = trio.elect();
+  trio.pass(300);
+  trio.stop(first);
+  const auto second = trio.elect(first);
+  trio.pass(300);
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    if (n == first) continue;
+    const auto answer = trio.ask<actors::raft_report>(n, actors::ask_raft{});
+    trio.run();
+    REQUIRE(answer->has_value());
+    const actors::raft_report& report = **answer;
+    CHECK(report.node == trio[n].name);
+    CHECK(report.leader == trio[second].name);
+    REQUIRE_FALSE(report.elections.empty());
+    const auto& last = report.elections.back();
+    CHECK(last.cause == raft::election_cause::no_heartbeat);
+    CHECK(last.previous == trio[first].name);
+    CHECK(last.leader == trio[second].name);
+    CHECK(last.silence_ms >= 400);
+    CHECK(last.silence_ms < 5'000);
+    REQUIRE(report.others.size() == 2);
+    for (const auto& other : report.others) {
+      const bool dead = other.node == raft::node_id(first);
+      CHECK(other.linked == !dead);
+      CHECK(other.last_contact_ms != actors::k_unknown);
+      CHECK((other.last_contact_ms > 600) == dead);
+      CHECK(other.role == "voter");
+    }
+    CHECK(report.refuses.empty());
+    CHECK(report.applied == report.commit);
+    CHECK(report.first == log_index(1));
+    CHECK(report.heartbeat_ms == 100);
+    CHECK(report.election_timeout_ms >= 500);
+    CHECK(report.peers.size() == (n == second ? 2 : 0));
+    if (n == second) CHECK(report.voted_for == trio[n].name);
+    bool told = false;
+    for (const auto& event : trio[n].events->after(0, 1'000).events)
+      told =
+          told || event.text.find("nothing has come from " + trio[first].name) != std::string::npos;
+    CHECK(told);
+  }
+}
+
+TEST_CASE("raft actor: a node without a leader says that appends would not be taken") {
+  raft_trio trio(3);
+  trio.stop(2);
+  trio.stop(3);
+  trio.pass(3'000);
+  const auto answer = trio.ask<actors::raft_report>(1, actors::ask_raft{});
+  trio.run();
+  REQUIRE(answer->has_value());
+  CHECK((*answer)->refuses.find("no leader is known") == 0);
+  CHECK((*answer)->leader.empty());
+  REQUIRE_FALSE((*answer)->elections.empty());
+  CHECK((*answer)->elections.back().cause == raft::election_cause::start);
+  CHECK((*answer)->elections.back().attempts > 1);
+}
+
 TEST_CASE("raft actor: a failed write fences the log and answers everything") {
   raft_trio trio(1);
   const auto client = trio.make_client();

@@ -103,6 +103,7 @@ public:
     std::shared_ptr<actors::log_gate> gate =
         std::make_shared<actors::log_gate>(actors::log_limits{});
     std::shared_ptr<actors::raft_view> view = std::make_shared<actors::raft_view>();
+    actors::node_events_ptr events;
     caf::actor storage;
     caf::actor raft;
   };
@@ -149,6 +150,9 @@ public:
     config.gate = n.gate;
     config.observer = std::make_shared<actors::log_observer>();
     config.view = n.view;
+    config.node_id = n.name;
+    if (!n.events) n.events = std::make_shared<actors::node_events>(env, number);
+    config.events = n.events;
     config.publish = [log = n.log](log_index last) -> result<record_offset> {
       log->published = std::max(log->published, last);
       return last.value() == 0 ? record_offset{} : log->entries.at(last.value() - 1).next_offset();
