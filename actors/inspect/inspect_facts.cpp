@@ -150,6 +150,7 @@ void fill_raft(const raft_report& report, const cluster_report& cluster, const l
   for (const auto number : others_of(report))
     fill_peer(report, cluster, number, *out.add_peers());
   if (gate != nullptr) fill_gate(*gate, now_ns, out);
+  if (!report.node.empty()) fill_raft_facts(report, out);
 }
 
 void fill_log(const log_report& report, const segment_directory* segments, v1::LogState& out) {

@@ -28,6 +28,9 @@ void fill_members(const cluster_report& cluster, const membership_report& gossip
 void fill_raft(const raft_report& report, const cluster_report& cluster, const log_gate* gate,
                std::uint64_t now_ns, v1::RaftState& out);
 
+/// What a RaftActor knows better than anybody else: names, times, peers, queues, elections.
+void fill_raft_facts(const raft_report& report, v1::RaftState& out);
+
 /// The stored log. `segments` names their actors and may be null.
 void fill_log(const log_report& report, const segment_directory* segments, v1::LogState& out);
 
