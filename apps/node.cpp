@@ -9,6 +9,7 @@
 #include "apps/node_join.hpp"
 #include "apps/node_log.hpp"
 #include "apps/node_metrics.hpp"
+#include "apps/node_story.hpp"
 #include "apps/peer_hub.hpp"
 #include "apps/process_facts.hpp"
 #include "apps/version.hpp"
@@ -36,7 +37,8 @@ constexpr const char* k_log_name = "default";
 constexpr milliseconds k_hand_over_ms{2'000};
 constexpr milliseconds k_drain_ms{4'000};
 constexpr milliseconds k_close_ms{3'500};
-constexpr int k_write_ports_again_ms = 1'000;
+/// Whether the node is ready is looked at so often; ports.json is tried again then, too.
+constexpr int k_look_ms = 1'000;
 /// After a failed write: enough for the answers that are under way.
 constexpr milliseconds k_fenced_drain_ms{700};
 
@@ -259,6 +261,7 @@ struct running_node {
   unix_ms started_ms = env->now_ms();
   actors::node_events_ptr events = std::make_shared<actors::node_events>(*env, env->random_u64());
   std::shared_ptr<node_registry> registry = std::make_shared<node_registry>();
+  node_story story{events, config.node_id, std::string(k_version)};
   std::unique_ptr<node_peer_hub> hub;
   actor_settings settings;
   caf::actor_system system{settings};
@@ -323,6 +326,7 @@ std::optional<int> become_member(running_node& node, data_directory& data, liste
     return failed("cannot write the data directory", bound.error());
   }
   spdlog::info("joined cluster {} as number {}", outcome->cluster_id, outcome->number);
+  node.story.joined(outcome->cluster_id, outcome->number);
   node.cluster_id->set(outcome->cluster_id);
   return std::nullopt;
 }
@@ -334,8 +338,10 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
   storage::recovery_report recovery;
   auto parts = actors_config(config, data, *node.hub, self, observer, node.end);
   parts.inspect = inspect_of(node, shown_of(self));
+  parts.events = node.events;
   auto actors = node_actors::start(node.system, *node.env, std::move(parts), recovery);
   if (!actors) return failed("cannot open the log", actors.error());
+  node.story.started(recovery, (*actors)->reader()->end_offset().value());
   report_recovery(recovery);
   if (data.identity().number == 1) {
     // The log of the first node has begun with its first start.
@@ -371,13 +377,17 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
       k_version, config.node_id, to_text(listening), self.peer, config.data_dir,
       (*actors)->reader()->lowest_offset().value(), (*actors)->reader()->end_offset().value(),
       took.count());
-  while (node.end.wait_for_wake(told ? -1 : k_write_ports_again_ms)) {
+  node.story.serves(to_text(listening), self.peer);
+  while (node.end.wait_for_wake(k_look_ms)) {
+    node.story.look(backend.unready_reasons());
     if (!told) told = write_ports(data, config, listening.port, *node.hub).ok();
     if (auto begun = data.log_begun(); !begun) {
       spdlog::warn("cannot write the data directory: {}", begun.error().detail);
     }
   }
-  return end_node(node.end.wait(), config, **gateway, **actors, data);
+  auto failure = node.end.wait();
+  node.story.ends(failure);
+  return end_node(std::move(failure), config, **gateway, **actors, data);
 }
 
 }  // namespace
