@@ -52,7 +52,7 @@ bool inspect(Inspector& f, append_item& x) {
   return f.object(x).fields(
       f.field("id", x.id), f.field("payload", x.payload), f.field("record_count", x.record_count),
       f.field("conditional", x.conditional), f.field("expected_offset", x.expected_offset),
-      f.field("deadline_ns", x.deadline_ns));
+      f.field("deadline_ns", x.deadline_ns), f.field("received_ns", x.received_ns));
 }
 
 template <class Inspector>

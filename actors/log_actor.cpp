@@ -78,6 +78,9 @@ void log_state::write(const persist& request) {
   } else if (const auto written = store_->write(*request.batch); !written) {
     answer.code = written.code();
     answer.detail = written.error().detail;
+  } else {
+    answer.times = store_->last_write();
+    answer.segment = store_->log().active_base_offset();
   }
   answer.room_bytes = store_->room_bytes();
   answer.room_frames = store_->room_frames();

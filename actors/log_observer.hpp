@@ -1,9 +1,11 @@
 #pragma once
 // What a log's actors tell the outside while they work: metrics in apps/, counters in tests.
 
+#include "actors/append_times.hpp"
 #include "storage/base/errc.hpp"
 
 #include <cstdint>
+#include <memory>
 
 namespace cairn::actors {
 
@@ -29,6 +31,11 @@ public:
   /// A read that the page cache answered.
   virtual void cached_read(std::uint64_t /*bytes*/) {}
   virtual void cold_read(errc /*code*/, std::uint64_t /*bytes*/) {}
+  /// Where the stages of appends are counted, by whoever measures them; never null.
+  [[nodiscard]] const std::shared_ptr<append_times>& times() const { return times_; }
+
+private:
+  const std::shared_ptr<append_times> times_ = std::make_shared<append_times>();
 };
 
 }  // namespace cairn::actors

@@ -170,6 +170,7 @@ status log_store::write(const raft::persist_batch& batch) {
   gate_->write_ended();
   if (!done) return done;
   next_step_ = step::sync;
+  last_write_ = {begun, written, ended};
   if (facts.frames == 0) return {};
   gate_->size_bytes.store(log_->size_bytes(), std::memory_order_relaxed);
   facts.write_ns = written - begun;

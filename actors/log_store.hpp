@@ -74,6 +74,8 @@ public:
   /// return. disk_full: try again with the same batch, what was done of it is not done twice.
   /// Anything else: fenced.
   [[nodiscard]] status write(const raft::persist_batch& batch);
+  /// When the last write() that did its work began, had written, and had synced.
+  [[nodiscard]] const write_times& last_write() const { return last_write_; }
 
   /// Finds room ahead, see segmented_log::reserve.
   [[nodiscard]] status reserve(std::uint64_t bytes);
@@ -150,6 +152,7 @@ private:
   log_index last_unsaved_;
   raft::persist_ticket ticket_;
   step next_step_ = step::state;
+  write_times last_write_;
 };
 
 /// Entries as a core wants them, for a load_request; the payloads share one buffer for each

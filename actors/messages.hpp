@@ -16,7 +16,8 @@
 //   ->
 //                               barrier_passed, peer_envelope, link_changed, watch_raft,
 //                               change_members -> raft_request_done,
-//                               transfer_lead -> raft_request_done, ask_raft -> raft_report
+//                               transfer_lead -> raft_request_done, ask_raft -> raft_report,
+//                               ask_timeline -> entry_timeline
 //   ClusterActor                raft_changed, link_changed, ask_cluster -> cluster_report,
 //                               change_cluster -> cluster_change_done
 //   SegmentActor                segment_read -> read_outcome, cold_read_done, segment_sealed
@@ -28,6 +29,7 @@
 // An arrow is a CAF request with a response: if the receiver dies, the asker gets an error. Appends
 // are plain messages, because one answer covers many; a port monitors the writer instead.
 
+#include "actors/entry_times.hpp"
 #include "actors/raft/progress.hpp"
 #include "actors/raft/ready.hpp"
 #include "storage/base/bytes.hpp"
@@ -61,6 +63,7 @@ struct append_item {
   bool conditional = false;       ///< append only if the next offset is `expected_offset`
   record_offset expected_offset;  ///< only when `conditional`
   std::uint64_t deadline_ns = 0;  ///< env::monotonic_ns(); not begun by then: refused
+  std::uint64_t received_ns = 0;  ///< env::monotonic_ns() when it came in; 0: not known
 };
 
 /// The appends that a port gathered since its last flush. Answered with append_outcomes, each item
@@ -181,6 +184,8 @@ struct persisted {
   std::string detail;
   std::uint64_t room_bytes = 0;   ///< as in room_reserved
   std::uint64_t room_frames = 0;  ///< likewise
+  write_times times{};            ///< with none
+  record_offset segment{};        ///< base offset of the segment that takes writes now
 };
 
 /// Find room for entries of `bytes` together, counted as storage::frame_stride_bytes(payload).

@@ -12,7 +12,8 @@ raft_state::raft_state(caf::event_based_actor* self, raft_actor_config config)
       journal_(*config_.env, "raft", config_.log_name, config_.parent),
       replica_(config_.replica, config_.boot, *config_.random),
       chronicle_(*config_.env, config_.events, peers_, config_.log_name, config_.replica.core.self,
-                 config_.node_id) {
+                 config_.node_id),
+      times_(config_.observer->times()) {
   replica_.set_time({config_.env->monotonic_ns(), config_.env->now_ms()});
   members_ = std::make_shared<const raft::configuration>(replica_.members());
   peers_.update(*members_);
@@ -36,6 +37,7 @@ caf::behavior raft_state::make_behavior() {
   return client_handlers()
       .or_else(storage_handlers())
       .or_else(group_handlers())
+      .or_else(times_handlers())
       .or_else(peer_handlers());
 }
 
@@ -44,7 +46,8 @@ caf::behavior raft_state::make_behavior() {
 // Before every input: the time it is judged by, and one flush for all that is in the mailbox.
 void raft_state::entered() {
   journal_.count();
-  replica_.set_time({config_.env->monotonic_ns(), config_.env->now_ms()});
+  now_ns_ = config_.env->monotonic_ns();
+  replica_.set_time({now_ns_, config_.env->now_ms()});
   if (flush_queued_) return;
   flush_queued_ = true;
   self_->send(self_, flush_group{});
@@ -82,6 +85,7 @@ caf::message_handler raft_state::storage_handlers() {
   return {
       [this](const persisted& done) {
         entered();
+        time_written(done);
         replica_.persisted(done.ticket, done.code, done.detail,
                            {done.room_bytes, done.room_frames});
       },
@@ -136,6 +140,7 @@ void raft_state::tick() {
   replica_.tick();
   chronicle_.backpressure(config_.gate->refused_appends(), config_.gate->queued_bytes(),
                           config_.gate->queued_bytes_max());
+  config_.view->set_report(std::make_shared<const raft_report>(report()));
   if (closing_ && !log_closing_ && config_.env->monotonic_ns() >= close_by_ns_) {
     replica_.abandon("the node is shutting down");
   }
@@ -168,8 +173,10 @@ void raft_state::down(const caf::down_msg& message) {
 
 void raft_state::flush() {
   flush_queued_ = false;
-  replica_.set_time({config_.env->monotonic_ns(), config_.env->now_ms()});
+  now_ns_ = config_.env->monotonic_ns();
+  replica_.set_time({now_ns_, config_.env->now_ms()});
   replica_effects out = replica_.take();
+  time_taken(out, now_ns_);
   carry_out(out);
   count_sessions();
   report_fence();
@@ -183,10 +190,12 @@ void raft_state::carry_out(replica_effects& out) {
     self_->send(config_.log, persist{std::move(out.persist)});
   }
   if (out.checkpoint) save(*out.checkpoint);
+  time_sent(out.messages);
   send_messages(out.messages);
   send_appends(out.appends);
   send_outcomes(out.remote_outcomes);
   answer_clients(out);
+  time_answered(out);
   if (out.reserve_bytes) self_->send(config_.log, reserve_room{*out.reserve_bytes});
   for (const raft::load_request& load : out.loads)
     self_->send(config_.log, load_entries{load});

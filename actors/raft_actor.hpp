@@ -8,6 +8,7 @@
 // messages. Ticks have priority, so that a burst of work does not look like a silent leader.
 
 #include "actors/actor_journal.hpp"
+#include "actors/entry_times.hpp"
 #include "actors/log_gate.hpp"
 #include "actors/log_observer.hpp"
 #include "actors/messages.hpp"
@@ -91,6 +92,16 @@ private:
   [[nodiscard]] std::string lead_line() const;
   [[nodiscard]] std::string state_line() const;
 
+  // raft_actor_times.cpp
+  [[nodiscard]] caf::message_handler times_handlers();
+  void time_taken(const replica_effects& out, std::uint64_t now_ns);
+  void time_sent(const std::vector<raft::message>& messages);
+  void time_written(const persisted& done);
+  void time_acknowledged(const raft::message& m);
+  void time_answered(const replica_effects& out);
+  void time_group();
+  [[nodiscard]] entry_timeline timeline(const ask_timeline& question) const;
+
   // raft_actor_peers.cpp
   [[nodiscard]] caf::message_handler peer_handlers();
   void receive(const peer_envelope& envelope);
@@ -112,6 +123,11 @@ private:
   replica replica_;
   raft_peers peers_;
   raft_chronicle chronicle_;
+  entry_times times_;
+  log_index writing_first_;  // of the write under way; first > last: none, or without entries
+  log_index writing_last_;
+  record_offset writing_segment_;  // of the last write
+  std::uint64_t now_ns_ = 0;       // as the replica was told last
   bool flush_queued_ = false;
   bool fence_reported_ = false;
   caf::actor_clock::time_point next_tick_;

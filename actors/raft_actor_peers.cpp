@@ -41,8 +41,10 @@ void raft_state::receive_raft(const peer_envelope& envelope) {
     return refuse(envelope, fmt::format("number {} is not its own", batch->from.value()));
   }
   chronicle_.heard(batch->from);
-  for (raft::message& m : batch->messages)
+  for (raft::message& m : batch->messages) {
+    time_acknowledged(m);
     replica_.receive(batch->from, std::move(m));
+  }
 }
 
 void raft_state::receive_appends(const peer_envelope& envelope) {

@@ -1,8 +1,11 @@
 #pragma once
-// What a RaftActor shares with the ports in front of it without a message: who leads.
+// What a RaftActor shares with the ports in front of it without a message: who leads, and, a few
+// times a second, how the group stands.
 
+#include "actors/messages.hpp"
 #include "actors/raft/ready.hpp"
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -26,9 +29,20 @@ public:
     return facts_;
   }
 
+  /// As of the last tick; null before the first.
+  void set_report(std::shared_ptr<const raft_report> report) {
+    const std::lock_guard lock(mutex_);
+    report_ = std::move(report);
+  }
+  [[nodiscard]] std::shared_ptr<const raft_report> report() const {
+    const std::lock_guard lock(mutex_);
+    return report_;
+  }
+
 private:
   mutable std::mutex mutex_;
-  raft_facts facts_;  // guarded by mutex_
+  raft_facts facts_;                           // guarded by mutex_
+  std::shared_ptr<const raft_report> report_;  // guarded by mutex_
 };
 
 }  // namespace cairn::actors

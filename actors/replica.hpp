@@ -34,6 +34,7 @@
 // nothing.
 
 #include "actors/append_plan.hpp"
+#include "actors/entry_times.hpp"
 #include "actors/messages.hpp"
 #include "actors/raft/core.hpp"
 #include "actors/replica_sessions.hpp"
@@ -127,10 +128,14 @@ struct replica_effects {
   std::optional<session_checkpoint> checkpoint;        ///< after `persist`; then checkpointed()
   std::vector<raft::load_request> loads;               ///< then loaded()
   std::vector<client_outcomes> outcomes;               ///< one for each client
-  std::uint64_t proposed_appends = 0;                  ///< that became entries
-  std::uint64_t released_appends = 0;                  ///< in `outcomes`
-  std::uint64_t released_bytes = 0;                    ///< payloads of these
-  std::vector<client_token> advanced;                  ///< of await(): `range.next` is beyond it
+  std::vector<proposed_entry> proposed;                ///< entries that appends became
+  time_tally queue;                                    ///< how long these had waited
+  time_tally forward;                                  ///< appends answered by the leader
+  log_index answered;  ///< entries up to here were answered, to whoever wanted to know; 0: none
+  std::uint64_t proposed_appends = 0;  ///< that became entries
+  std::uint64_t released_appends = 0;  ///< in `outcomes`
+  std::uint64_t released_bytes = 0;    ///< payloads of these
+  std::vector<client_token> advanced;  ///< of await(): `range.next` is beyond it
   std::vector<barrier_answer> barriers;
   std::vector<request_answer> requests;
   std::vector<raft::notice> notices;
@@ -272,6 +277,7 @@ private:
     raft::node_id to;
     std::vector<std::optional<waiting_item>> items;  // by position; empty: answered
     std::size_t left = 0;
+    std::uint64_t sent_ns = 0;
     std::uint64_t give_up_ns = 0;
   };
   struct pending_barrier {
@@ -323,6 +329,7 @@ private:
   void hand_over();
   void propose(std::vector<waiting_item> group);
   [[nodiscard]] bool propose_frame(const storage::frame_input& frame);
+  void count_proposed(proposed_entry& entry, const append_item& item);
   void take_proposals(const std::vector<raft::proposal_answer>& answers);
   void sweep_waiting();
   void sweep_open();

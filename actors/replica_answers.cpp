@@ -27,6 +27,7 @@ void replica::answer(const open_item& item, const answer_facts& facts) {
     to.durable_on = first ? facts.durable_on : std::min(to.durable_on, facts.durable_on);
     to.replicas = facts.replicas;
     to.range.next = std::max(to.range.next, item.outcome.offset.plus(item.outcome.count));
+    if (!item.outcome.replayed) out_.answered = std::max(out_.answered, item.outcome.index);
   }
   to.items.push_back(item.outcome);
 }

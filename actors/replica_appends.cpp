@@ -210,6 +210,7 @@ void replica::propose(std::vector<waiting_item> group) {
       item.outcome.timestamp_ms = core_.log().at(item.outcome.index).timestamp_ms;
       const std::size_t behind = last.since(item.outcome.index);
       open_[open_.size() - 1 - behind].items.push_back(std::move(item));
+      count_proposed(out_.proposed[out_.proposed.size() - 1 - behind], group[i].item);
       ++open_items_;
       ++out_.proposed_appends;
     } else if (item.outcome.code == errc::none || !taken) {
@@ -258,10 +259,20 @@ bool replica::propose_frame(const storage::frame_input& frame) {
   CAIRN_CHECK(core_.log().last_index() == frame.index, "frame {} became entry {}",
               frame.index.value(), core_.log().last_index().value());
   open_.push_back({id, raft::k_entry_overhead_bytes + payload_bytes, {}});
+  out_.proposed.push_back({.index = frame.index, .payload_bytes = payload_bytes});
   open_bytes_ += open_.back().size_bytes;
   room_.bytes -= std::min(room_.bytes, storage::frame_stride_bytes(payload_bytes));
   room_.frames -= std::min<std::uint64_t>(room_.frames, 1);
   return true;
+}
+
+void replica::count_proposed(proposed_entry& entry, const append_item& item) {
+  ++entry.appends;
+  entry.records += item.record_count;
+  const std::uint64_t since_ns = item.received_ns;
+  if (since_ns == 0 || since_ns > now_.monotonic_ns) return;
+  out_.queue.add(now_.monotonic_ns - since_ns);
+  entry.received_ns = entry.received_ns == 0 ? since_ns : std::min(entry.received_ns, since_ns);
 }
 
 // The core answers in the order of the log.

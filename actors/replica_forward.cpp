@@ -44,7 +44,7 @@ void replica::forward_waiting() {
 void replica::send_forward(raft::node_id to, std::vector<waiting_item> items) {
   const std::uint64_t batch = ++last_batch_;
   outgoing_appends out{to, {incarnation_, batch, {}}};
-  forward sent{to, {}, items.size(), UINT64_MAX};
+  forward sent{to, {}, items.size(), now_.monotonic_ns, UINT64_MAX};
   for (waiting_item& item : items) {
     const std::uint64_t left_ms = (item.item.deadline_ns - now_.monotonic_ns) / 1'000'000;
     out.appends.items.push_back({.payload = item.item.payload,
@@ -91,6 +91,7 @@ void replica::receive(raft::node_id from, const wire::forwarded_outcomes& answer
     out.outcome.id = item.item.id;
     out.outcome.code = honest(item, outcome.code);
     if (outcome.code == errc::none) {
+      out_.forward.add(now_.monotonic_ns - sent.sent_ns);
       answer_when_visible(std::move(out), facts);
     } else {
       answer(out, {});
@@ -140,6 +141,7 @@ void replica::receive(raft::node_id from, wire::forwarded_appends appends) {
     item.item.record_count = forwarded.record_count;
     item.item.conditional = forwarded.conditional;
     item.item.expected_offset = forwarded.expected_offset;
+    item.item.received_ns = now_.monotonic_ns;
     item.item.deadline_ns = now_.monotonic_ns + std::uint64_t{forwarded.remaining_ms} * 1'000'000;
     item.item.payload = std::move(forwarded.payload);
     const std::uint64_t size_bytes = item.item.payload.size();

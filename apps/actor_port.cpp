@@ -23,6 +23,7 @@ actor_port::actor_port(actor_backend& backend, std::string name, std::function<v
       companion_(backend.actors().system().spawn<caf::actor_companion, caf::hidden>()),
       companion_ptr_(
           static_cast<caf::actor_companion*>(caf::actor_cast<caf::abstract_actor*>(companion_))),
+      stages_(backend.actors().observer().times()->open()),
       name_(std::move(name)) {
   companion_ptr_->on_enqueue(
       [inbox = inbox_](caf::mailbox_element_ptr message) { inbox->put(std::move(message)); });
@@ -119,8 +120,9 @@ net::request_id actor_port::append(net::append_request request,
        .record_count = request.batch.record_count,
        .conditional = request.expected_offset.has_value(),
        .expected_offset = request.expected_offset.value_or(record_offset{}),
-       .deadline_ns = left_ns > 0 ? now_ns + static_cast<std::uint64_t>(left_ns) : 0});
-  appends_.emplace(id, std::move(done));
+       .deadline_ns = left_ns > 0 ? now_ns + static_cast<std::uint64_t>(left_ns) : 0,
+       .received_ns = now_ns});
+  appends_.emplace(id, open_append{std::move(done), now_ns});
   if (gathered_bytes_ >= k_gathered_bytes_max) flush();
   return id;
 }
@@ -133,19 +135,23 @@ void actor_port::flush() {
 }
 
 void actor_port::receive_appends(actors::append_outcomes& outcomes) {
+  const auto now_ns = backend_.actors().env().monotonic_ns();
+  auto& total = stages_->of(actors::append_stage::total);
   for (auto& outcome : outcomes.items) {
     auto pending = appends_.extract(outcome.id);
     if (pending.empty()) continue;  // cancelled
     ++completed_;
+    const auto& done = pending.mapped().done;
     if (outcome.code == errc::none) {
-      pending.mapped()(net::append_receipt{.offset = outcome.offset,
-                                           .count = outcome.count,
-                                           .timestamp_ms = outcome.timestamp_ms,
-                                           .term = outcome.term,
-                                           .index = outcome.index,
-                                           .durable_on = outcomes.durable_on,
-                                           .replicas = outcomes.replicas,
-                                           .replayed = outcome.replayed});
+      total.add(now_ns - pending.mapped().received_ns);
+      done(net::append_receipt{.offset = outcome.offset,
+                               .count = outcome.count,
+                               .timestamp_ms = outcome.timestamp_ms,
+                               .term = outcome.term,
+                               .index = outcome.index,
+                               .durable_on = outcomes.durable_on,
+                               .replicas = outcomes.replicas,
+                               .replayed = outcome.replayed});
     } else {
       auto failure = make_failure(outcome.code, std::move(outcome.detail));
       failure.bounds = bounds_of(outcomes.range);
@@ -157,7 +163,7 @@ void actor_port::receive_appends(actors::append_outcomes& outcomes) {
       const bool told = outcome.code == errc::sequence_gap ||
                         (outcome.code == errc::sequence_too_old && outcome.expected_seq > 0);
       if (told) failure.expected_seq = outcome.expected_seq;
-      pending.mapped()(std::move(failure));
+      done(std::move(failure));
     }
   }
   log_grew(outcomes.range);
@@ -165,9 +171,9 @@ void actor_port::receive_appends(actors::append_outcomes& outcomes) {
 
 void actor_port::writer_down() {
   writer_down_ = true;
-  for (auto& [id, done] : std::exchange(appends_, {})) {
+  for (auto& [id, append] : std::exchange(appends_, {})) {
     answer_later<net::append_receipt>(
-        id, std::move(done),
+        id, std::move(append.done),
         make_failure(errc::outcome_unknown,
                      "the log ended before it said whether the records are stored"));
   }

@@ -76,6 +76,10 @@ private:
   void writer_down();
 
   // Appends.
+  struct open_append {
+    net::completion<net::append_receipt> done;
+    std::uint64_t received_ns = 0;  // env::monotonic_ns()
+  };
   [[nodiscard]] std::optional<net::failure> refusal(const net::append_request& request) const;
 
   // Reads (actor_port_reads.cpp).
@@ -102,7 +106,7 @@ private:
 
   actors::append_batch gathered_;
   std::uint64_t gathered_bytes_ = 0;
-  std::unordered_map<net::request_id, net::completion<net::append_receipt>> appends_;
+  std::unordered_map<net::request_id, open_append> appends_;
   bool writer_down_ = false;
 
   std::unordered_map<std::uint64_t, std::pair<net::request_id, response_handler>> questions_;
@@ -113,6 +117,7 @@ private:
   std::uint64_t alarm_generation_ = 0;
   std::optional<time_point> alarm_at_;
   std::uint64_t completed_ = 0;
+  std::shared_ptr<actors::stage_counts> stages_;
   std::string name_;
 };
 

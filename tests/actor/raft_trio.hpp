@@ -104,6 +104,7 @@ public:
         std::make_shared<actors::log_gate>(actors::log_limits{});
     std::shared_ptr<actors::raft_view> view = std::make_shared<actors::raft_view>();
     actors::node_events_ptr events;
+    std::shared_ptr<actors::log_observer> observer = std::make_shared<actors::log_observer>();
     caf::actor storage;
     caf::actor raft;
   };
@@ -148,7 +149,7 @@ public:
     config.boot = boot(*n.log);
     config.random = std::make_shared<trio_random>(number);
     config.gate = n.gate;
-    config.observer = std::make_shared<actors::log_observer>();
+    config.observer = n.observer;
     config.view = n.view;
     config.node_id = n.name;
     if (!n.events) n.events = std::make_shared<actors::node_events>(env, number);
