@@ -77,6 +77,7 @@ void node_events::add(event_kind kind, event_severity severity, std::string sour
     if (events_.size() == events_max_) make_room();
     event.id = ++last_id_;
     ++by_kind_[kind];
+    ++counts_[{kind, severity}];
     events_.push_back(std::move(event));
   }
   const std::lock_guard lock(listeners_mutex_);
@@ -115,6 +116,12 @@ void node_events::make_room() {
 std::uint64_t node_events::last_id() const {
   const std::lock_guard lock(mutex_);
   return last_id_;
+}
+
+std::uint64_t node_events::count(event_kind kind, event_severity severity) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = counts_.find({kind, severity});
+  return found == counts_.end() ? 0 : found->second;
 }
 
 std::uint64_t node_events::listen(std::function<void()> wake) {

@@ -74,6 +74,8 @@ public:
   /// Of the newest event; 0: there was none.
   [[nodiscard]] std::uint64_t last_id() const;
   [[nodiscard]] std::uint64_t boot() const { return boot_; }
+  /// How many there were of a kind and severity, also those that are gone from the ring.
+  [[nodiscard]] std::uint64_t count(event_kind kind, event_severity severity) const;
 
   /// `wake` is called after each add(), on the thread that adds, without a lock of ours but one
   /// that makes unlisten() wait for it: it must be quick, and must not call anything of this. 0:
@@ -92,6 +94,7 @@ private:
   std::deque<node_event> events_;              // guarded by mutex_; ids ascend
   std::map<event_kind, std::size_t> by_kind_;  // guarded by mutex_
   std::uint64_t last_id_ = 0;                  // guarded by mutex_
+  std::map<std::pair<event_kind, event_severity>, std::uint64_t> counts_;  // guarded by mutex_
   std::mutex listeners_mutex_;
   std::map<std::uint64_t, std::function<void()>> listeners_;  // guarded by listeners_mutex_
   std::uint64_t last_listener_ = 0;                           // guarded by listeners_mutex_

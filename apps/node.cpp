@@ -256,9 +256,9 @@ struct running_node {
   clock::time_point begun = clock::now();
   end_signal end;
   std::unique_ptr<storage::env> env = storage::make_posix_env();
+  unix_ms started_ms = env->now_ms();
   std::shared_ptr<shared_text> cluster_id = std::make_shared<shared_text>();
   std::shared_ptr<shared_text> http = std::make_shared<shared_text>();  ///< where it listens
-  unix_ms started_ms = env->now_ms();
   actors::node_events_ptr events = std::make_shared<actors::node_events>(*env, env->random_u64());
   std::shared_ptr<node_registry> registry = std::make_shared<node_registry>();
   node_story story{events, config.node_id, std::string(k_version)};
@@ -349,14 +349,18 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
       return failed("cannot write the data directory", begun.error());
     }
   }
-  add_node_gauges(*node.registry, {.env = node.env.get(),
-                                   .data_dir = config.data_dir,
-                                   .log = k_log_name,
-                                   .node_id = config.node_id,
-                                   .gate = (*actors)->gate(),
-                                   .reader = (*actors)->reader(),
-                                   .raft = (*actors)->raft_view(),
-                                   .cluster = (*actors)->cluster_view()});
+  add_node_metrics(*node.registry, {.env = node.env.get(),
+                                    .started_ms = node.started_ms,
+                                    .data_dir = config.data_dir,
+                                    .log = k_log_name,
+                                    .node_id = config.node_id,
+                                    .gate = (*actors)->gate(),
+                                    .reader = (*actors)->reader(),
+                                    .raft = (*actors)->raft_view(),
+                                    .cluster = (*actors)->cluster_view(),
+                                    .times = observer->times(),
+                                    .events = node.events,
+                                    .system = &node.system});
   actor_backend backend(**actors, {.settings = settings_of(config)});
   auto listener = gateway_of(config, node.registry);
   listener.port = http.port;

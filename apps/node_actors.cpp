@@ -52,6 +52,8 @@ actor_settings::actor_settings() {
   set("caf.scheduler.max-threads", 2);
   set("caf.logger.console.verbosity", "quiet");
   set("caf.logger.file.verbosity", "quiet");
+  // Mailboxes and handling times by kind of actor (docs/metrics.md); nobody else's.
+  set("caf.metrics-filters.actors.includes", std::vector<std::string>{"cairn.*"});
 }
 
 result<std::unique_ptr<node_actors>> node_actors::start(caf::actor_system& system,

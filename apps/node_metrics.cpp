@@ -1,13 +1,8 @@
 #include "apps/node_metrics.hpp"
 
-#include "apps/process_facts.hpp"
-#include "apps/version.hpp"
-
-#include <algorithm>
 #include <array>
 #include <map>
 #include <prometheus/counter.h>
-#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
 namespace cairn::apps {
@@ -15,12 +10,9 @@ namespace cairn::apps {
 namespace {
 
 using prometheus::BuildCounter;
-using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 using prometheus::Counter;
-using prometheus::Gauge;
 using prometheus::Histogram;
-using labels = std::map<std::string, std::string>;
 
 constexpr double k_ns_per_s = 1e9;
 
@@ -38,6 +30,11 @@ constexpr std::array k_append_failures{errc::expected_offset_missed,
                                        errc::unavailable,
                                        errc::disk_full,
                                        errc::too_large,
+                                       errc::invalid_argument,
+                                       errc::key_reused,
+                                       errc::sequence_gap,
+                                       errc::producer_fenced,
+                                       errc::sequence_too_old,
                                        errc::outcome_unknown,
                                        errc::io_error,
                                        errc::internal};
@@ -115,7 +112,7 @@ private:
     return BuildCounter().Name(name).Help(help).Register(registry).Add(labels_);
   }
 
-  labels labels_;
+  metric_labels labels_;
   Histogram* sync_ = nullptr;
   Histogram* write_ = nullptr;
   Histogram* group_appends_ = nullptr;
@@ -130,111 +127,6 @@ private:
   std::map<errc, Counter*> failures_;
 };
 
-/// A gauge and where its value comes from.
-struct gauge_source {
-  Gauge* gauge;
-  std::function<double()> value;
-};
-
-class gauge_set {
-public:
-  explicit gauge_set(node_registry& registry) : registry_(registry) {}
-
-  void add(const char* name, const char* help, const labels& constant,
-           std::function<double()> value) {
-    auto& gauge = BuildGauge().Name(name).Help(help).Register(registry_).Add(constant);
-    sources_.push_back({&gauge, std::move(value)});
-  }
-
-  [[nodiscard]] std::vector<gauge_source> take() { return std::move(sources_); }
-
-private:
-  node_registry& registry_;
-  std::vector<gauge_source> sources_;
-};
-
-double as_double(std::uint64_t value) {
-  return static_cast<double>(value);
-}
-
-void add_log_gauges(gauge_set& gauges, const node_gauge_sources& from) {
-  const labels log{{"log", from.log}};
-  const auto gate = from.gate;
-  const auto reader = from.reader;
-  gauges.add("cairn_log_queued_appends", "Appends accepted but not yet answered", log,
-             [gate] { return as_double(gate->queued_appends()); });
-  gauges.add("cairn_log_queued_bytes", "Payload bytes accepted but not yet answered", log,
-             [gate] { return as_double(gate->queued_bytes()); });
-  gauges.add("cairn_log_waiting_readers", "Reads that wait for new records", log,
-             [gate] { return as_double(gate->waiting_readers.count()); });
-  gauges.add("cairn_log_cold_reads", "Reads that wait for the disk", log,
-             [gate] { return as_double(gate->cold_reads.count()); });
-  gauges.add("cairn_log_segments", "Segments of the log", log,
-             [gate] { return as_double(gate->segment_count.load()); });
-  gauges.add("cairn_log_segment_restarts", "Segment actors started again after a fault", log,
-             [gate] { return as_double(gate->segment_restarts.load()); });
-  gauges.add("cairn_log_session_keys", "Idempotency keys that are remembered", log,
-             [gate] { return as_double(gate->session_keys.load()); });
-  gauges.add("cairn_log_session_producers", "Producers that are remembered", log,
-             [gate] { return as_double(gate->session_producers.load()); });
-  gauges.add("cairn_log_replayed_appends",
-             "Appends answered with their first receipt, by this node", log,
-             [gate] { return as_double(gate->replayed_appends.load()); });
-  gauges.add("cairn_log_size_bytes", "Bytes of all frames and headers", log,
-             [gate] { return as_double(gate->size_bytes.load()); });
-  gauges.add("cairn_log_lowest_offset", "Offset of the oldest record kept", log,
-             [reader] { return as_double(reader->lowest_offset().value()); });
-  gauges.add("cairn_log_next_offset", "Offset that the next record gets", log,
-             [reader] { return as_double(reader->end_offset().value()); });
-  gauges.add("cairn_log_fenced", "1 after a failed write or sync: the log takes no more writes",
-             log, [gate] { return gate->fenced() ? 1.0 : 0.0; });
-  gauges.add("cairn_log_disk_full", "1 while appends are refused for lack of disk space", log,
-             [gate] { return gate->disk_full() ? 1.0 : 0.0; });
-}
-
-void add_cluster_gauges(gauge_set& gauges, const node_gauge_sources& from) {
-  const labels log{{"log", from.log}};
-  const auto raft = from.raft;
-  const auto cluster = from.cluster;
-  gauges.add("cairn_raft_term", "Raft's term", log,
-             [raft] { return as_double(raft->get().lead.term.value()); });
-  gauges.add("cairn_raft_leads", "1 while this node leads", log,
-             [raft] { return raft->get().lead.as == raft::role::leader ? 1.0 : 0.0; });
-  gauges.add("cairn_raft_leader_known", "1 while this node knows who leads", log,
-             [raft] { return raft->get().lead.leader == raft::k_nobody ? 0.0 : 1.0; });
-  gauges.add("cairn_cluster_members", "Members of the cluster", {},
-             [cluster] { return as_double(cluster->get()->members.size()); });
-  gauges.add("cairn_cluster_members_linked", "Members that are linked, this one included", {},
-             [cluster] {
-               const auto report = cluster->get();
-               return as_double(static_cast<std::uint64_t>(
-                   std::count_if(report->members.begin(), report->members.end(),
-                                 [](const auto& member) { return member.linked; })));
-             });
-}
-
-void add_process_gauges(gauge_set& gauges, const node_gauge_sources& from) {
-  gauges.add("cairn_disk_free_bytes", "Bytes free on the file system of the data directory", {},
-             [env = from.env, path = from.data_dir] {
-               const auto free = env->free_bytes(path);
-               return free ? as_double(*free) : 0.0;
-             });
-  gauges.add("cairn_process_resident_memory_bytes", "Resident memory", {},
-             [] { return as_double(process_resident_bytes()); });
-  gauges.add("cairn_process_open_fds", "Open file descriptors", {},
-             [] { return as_double(process_open_files()); });
-  gauges.add("cairn_process_max_fds", "Limit of open file descriptors", {},
-             [] { return as_double(process_open_files_max()); });
-  gauges.add("cairn_process_cpu_seconds", "Processor time used, user and system", {},
-             [] { return process_cpu_seconds(); });
-  gauges.add("cairn_process_start_time_seconds", "Start of the process, Unix time", {},
-             [started = as_double(static_cast<std::uint64_t>(from.env->now_ms())) / 1e3] {
-               return started;
-             });
-  gauges.add("cairn_build_info", "Always 1; the labels say what runs here",
-             {{"version", std::string(k_version)}, {"node", from.node_id}}, [] { return 1.0; });
-}
-
 }  // namespace
 
 std::shared_ptr<actors::log_observer> make_log_metrics(prometheus::Registry& registry,
@@ -242,15 +134,18 @@ std::shared_ptr<actors::log_observer> make_log_metrics(prometheus::Registry& reg
   return std::make_shared<log_metrics>(registry, log);
 }
 
-void add_node_gauges(node_registry& registry, const node_gauge_sources& sources) {
-  gauge_set gauges(registry);
-  add_log_gauges(gauges, sources);
-  add_cluster_gauges(gauges, sources);
-  add_process_gauges(gauges, sources);
-  registry.on_collect([all = gauges.take()] {
-    for (const auto& source : all)
-      source.gauge->Set(source.value());
-  });
+void add_node_metrics(node_registry& registry, const node_metric_sources& from) {
+  const auto add = [&](void (*collect)(const node_metric_sources&, metric_families&)) {
+    registry.add_source([collect, from](metric_families& to) { collect(from, to); });
+  };
+  add(collect_log);
+  add(collect_group);
+  add(collect_stages);
+  add(collect_process);
+  if (from.events) add(collect_events);
+  if (from.system != nullptr) {
+    registry.add_source([system = from.system](metric_families& to) { collect_caf(*system, to); });
+  }
 }
 
 }  // namespace cairn::apps

@@ -10,6 +10,7 @@ namespace cairn::apps {
 [[nodiscard]] std::uint64_t process_open_files_max();
 [[nodiscard]] double process_cpu_seconds();
 [[nodiscard]] std::uint64_t process_threads();
+[[nodiscard]] std::uint64_t process_virtual_bytes();
 
 /// Raises the limit of open files as far as it goes without privileges.
 void raise_open_files_max();

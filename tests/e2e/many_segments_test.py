@@ -17,6 +17,7 @@ SEGMENTS = 10_000
 SEGMENT_BYTES = 4096  # the smallest; a value of 3 KB fills one
 OPEN_S_MAX = 15
 DESCRIPTORS_MAX = 300
+METRICS_S_MAX = 0.1
 
 
 class ManySegments(Case):
@@ -46,6 +47,7 @@ class ManySegments(Case):
                           f"{node.threads()} threads, RSS {node.rss_bytes() >> 20} MB")
                 self.assertLess(opened, OPEN_S_MAX)
                 self.assertLess(descriptors, DESCRIPTORS_MAX)
+                self.look_at_metrics(node)
                 begun = time.monotonic()
                 self.read_anywhere(node, count)
                 self.note(f"500 records one by one, a page of 3,000: {time.monotonic() - begun:.1f} s")
@@ -55,6 +57,18 @@ class ManySegments(Case):
             verified = cairn("verify", node.directory)
             self.note(f"cairn verify: {time.monotonic() - begun:.1f} s")
             self.assertEqual(verified.returncode, 0, verified.stdout[-2000:] + verified.stderr[-2000:])
+
+    def look_at_metrics(self, node):
+        with node.client() as client:
+            took = []
+            for _ in range(5):
+                begun = time.monotonic()
+                answer = client.get("/metrics")
+                took.append(time.monotonic() - begun)
+                self.assertEqual(answer.status, 200, answer)
+            self.assertIn(b"\ncairn_log_segments", answer.body)
+        self.note(f"/metrics: {len(answer.body) >> 10} KiB, {min(took) * 1e3:.1f} to {max(took) * 1e3:.1f} ms")
+        self.assertLess(min(took), METRICS_S_MAX)
 
     def fill(self, directory):
         """Values of 3 KB, a segment each. Without syncs, which are not what this test is about: 10,000 new segments
