@@ -274,6 +274,7 @@ actors::inspect_actor_config inspect_of(const running_node& node, const net::mem
   out.events = node.events;
   out.self = member_state_of(shown);
   out.log_limits = log_limits_of(node.config);
+  out.hooks.metrics = metrics_hook(node.registry);
   out.hooks.node_facts = process_facts_hook(
       {.data_dir = node.config.data_dir,
        .peer = node.hub->address(),

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/cluster_actor.hpp"
 #include "actors/cluster/roster.hpp"
+#include "actors/inspect/trace_actor.hpp"
 #include "actors/log_actor.hpp"
 #include "actors/maintenance_actor.hpp"
 #include "actors/membership/membership_actor.hpp"
@@ -239,6 +240,16 @@ void node_actors::spawn_membership() {
 
 void node_actors::spawn_inspect() {
   auto inspect = config_.inspect;
+  tracer_ =
+      system_.spawn<actors::trace_actor>(actors::trace_actor_config{.env = &env_,
+                                                                    .parent = node_.id(),
+                                                                    .node_id = config_.node_id,
+                                                                    .log = config_.log.name,
+                                                                    .raft = raft_,
+                                                                    .gate = gate_,
+                                                                    .view = raft_view_});
+  introduce(tracer_, "trace", config_.log.name);
+  inspect.hooks.trace = actors::trace_hook(tracer_);
   inspect.env = &env_;
   inspect.hub = config_.hub;
   inspect.parent = node_.id();
@@ -253,6 +264,7 @@ void node_actors::spawn_inspect() {
   inspect.segments = directory_;
   inspect_ = system_.spawn<actors::inspect_actor>(std::move(inspect));
   introduce(inspect_, "inspect", "inspect");
+  caf::anon_send(tracer_, actors::trace_through{inspect_});
 }
 
 status node_actors::stop(std::chrono::milliseconds deadline) {
@@ -278,6 +290,7 @@ status node_actors::stop(std::chrono::milliseconds deadline) {
   if (cluster_) caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
   if (membership_) caf::anon_send_exit(membership_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(inspect_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(tracer_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(raft_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(maintenance_, caf::exit_reason::user_shutdown);

@@ -129,6 +129,7 @@ private:
   caf::actor cluster_;
   caf::actor membership_;
   caf::actor inspect_;
+  caf::actor tracer_;
   std::shared_ptr<actors::raft_view> raft_view_ = std::make_shared<actors::raft_view>();
   std::shared_ptr<actors::cluster_view> cluster_view_ = std::make_shared<actors::cluster_view>();
   std::shared_ptr<actors::membership_view> membership_view_ =

@@ -134,6 +134,15 @@ std::shared_ptr<actors::log_observer> make_log_metrics(prometheus::Registry& reg
   return std::make_shared<log_metrics>(registry, log);
 }
 
+actors::inspect_handler metrics_hook(std::shared_ptr<const node_registry> registry) {
+  return [registry = std::move(registry)](const v1::InspectRequest& question,
+                                          const actors::inspect_done_fn& done) {
+    v1::InspectAnswer answer;
+    *answer.mutable_metrics() = to_metric_list(registry->Collect(), question.metrics().pattern());
+    done(std::move(answer), {});
+  };
+}
+
 void add_node_metrics(node_registry& registry, const node_metric_sources& from) {
   const auto add = [&](void (*collect)(const node_metric_sources&, metric_families&)) {
     registry.add_source([collect, from](metric_families& to) { collect(from, to); });

@@ -2,6 +2,7 @@
 // What GET /metrics says about the node beside the gateway's own numbers (docs/metrics.md).
 
 #include "actors/cluster/cluster_view.hpp"
+#include "actors/inspect/inspect_actor.hpp"
 #include "actors/log_gate.hpp"
 #include "actors/log_observer.hpp"
 #include "actors/node_events.hpp"
@@ -35,6 +36,9 @@ struct node_metric_sources {
   actors::node_events_ptr events;             ///< may be null
   const caf::actor_system* system = nullptr;  ///< likewise; outlives the registry
 };
+
+/// Answers v1::AskMetrics with what a scrape would show. The InspectActor's hook.
+[[nodiscard]] actors::inspect_handler metrics_hook(std::shared_ptr<const node_registry> registry);
 
 /// Registers everything that is made on demand: log, group, stages, process, CAF.
 void add_node_metrics(node_registry& registry, const node_metric_sources& from);

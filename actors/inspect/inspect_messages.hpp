@@ -4,6 +4,7 @@
 
 #include "storage/base/bytes.hpp"
 
+#include <caf/actor.hpp>
 #include <cstdint>
 #include <memory>
 
@@ -37,6 +38,23 @@ struct inspect_wake {};
 /// The first of the open questions runs out of time.
 struct inspect_alarm {
   std::uint64_t generation = 0;
+};
+
+// A TraceActor's.
+
+struct trace_asker;
+/// Of the InspectActor's hook: answer this. Never leaves the process.
+struct trace_question {
+  std::shared_ptr<const v1::InspectRequest> what;
+  std::shared_ptr<const trace_asker> asker;
+};
+/// Other nodes are asked through this InspectActor.
+struct trace_through {
+  caf::actor inspect;
+};
+/// Its own alarm: look again.
+struct trace_alarm {
+  std::uint64_t ticket = 0;
 };
 
 }  // namespace cairn::actors
