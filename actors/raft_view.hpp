@@ -5,6 +5,7 @@
 #include "actors/messages.hpp"
 #include "actors/raft/ready.hpp"
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,6 +33,11 @@ public:
   /// As of the last tick; null before the first.
   void set_report(std::shared_ptr<const raft_report> report) {
     const std::lock_guard lock(mutex_);
+    for (const election_report& election : report->elections) {
+      if (election.term <= counted_) continue;
+      counted_ = election.term;
+      ++elections_[election.cause];
+    }
     report_ = std::move(report);
   }
   [[nodiscard]] std::shared_ptr<const raft_report> report() const {
@@ -39,10 +45,18 @@ public:
     return report_;
   }
 
+  /// Elections since the start, each term once, by why this node thinks that there was one.
+  [[nodiscard]] std::map<raft::election_cause, std::uint64_t> elections() const {
+    const std::lock_guard lock(mutex_);
+    return elections_;
+  }
+
 private:
   mutable std::mutex mutex_;
   raft_facts facts_;                           // guarded by mutex_
   std::shared_ptr<const raft_report> report_;  // guarded by mutex_
+  term_id counted_;                            // guarded by mutex_; of the newest election so far
+  std::map<raft::election_cause, std::uint64_t> elections_;  // guarded by mutex_
 };
 
 }  // namespace cairn::actors

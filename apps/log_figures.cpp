@@ -50,6 +50,32 @@ private:
   const std::string log_;
 };
 
+// Also of a follower, which hears of the leader, and of others when they ask for votes.
+void collect_contacts(const node_metric_sources& from, const actors::raft_report& report,
+                      metric_families& to) {
+  per_peer peers(to, from.log);
+  const auto contact = peers.add("cairn_raft_peer_last_contact_seconds",
+                                 "How long ago the peer was last heard of in the log's group; "
+                                 "nothing if never");
+  for (const auto& peer : report.others) {
+    if (peer.last_contact_ms == actors::k_unknown || peer.name.empty()) continue;
+    peers.sample(contact, peer.name, as_double(peer.last_contact_ms) / 1e3);
+  }
+}
+
+void collect_elections(const node_metric_sources& from, metric_families& to) {
+  auto& all = add_family(to, "cairn_raft_elections_total",
+                         "Elections that this node saw, each term once, by its cause as it saw it",
+                         MetricType::Counter);
+  const auto counts = from.raft->elections();
+  for (auto cause = raft::election_cause::start; cause <= raft::election_cause::only_voter;
+       cause = static_cast<raft::election_cause>(static_cast<int>(cause) + 1)) {
+    const auto found = counts.find(cause);
+    add_sample(all, {{"log", from.log}, {"cause", std::string(raft::to_string(cause))}},
+               found == counts.end() ? 0 : as_double(found->second));
+  }
+}
+
 void collect_peers(const node_metric_sources& from, const actors::raft_report& report,
                    const std::map<raft::node_id, std::string>& names, metric_families& to) {
   per_peer peers(to, from.log);
@@ -57,6 +83,8 @@ void collect_peers(const node_metric_sources& from, const actors::raft_report& r
                              "Entries of the leader's log that are not on the peer's disk yet");
   const auto records = peers.add("cairn_raft_peer_lag_records",
                                  "Records of the leader's log that are not on the peer's disk yet");
+  const auto in_flight = peers.add("cairn_raft_peer_in_flight_bytes",
+                                   "Bytes of entries sent to the peer and not acknowledged yet");
   const auto flows =
       peers.add("cairn_raft_peer_replicating",
                 "1 while entries flow to the peer; 0 while the leader looks where their logs "
@@ -72,6 +100,7 @@ void collect_peers(const node_metric_sources& from, const actors::raft_report& r
     peers.sample(lag, name->second, behind(report.last.value(), peer.match.value()));
     peers.sample(records, name->second,
                  behind(report.next_offset.value(), peer.match_offset.value()));
+    peers.sample(in_flight, name->second, as_double(peer.in_flight_bytes));
     peers.sample(flows, name->second, peer.replicating ? 1 : 0);
     peers.sample(active, name->second, peer.active ? 1 : 0);
   }
@@ -150,6 +179,8 @@ void collect_group(const node_metric_sources& from, metric_families& to) {
   group.gauge("cairn_raft_commit_index", "Index up to which this node knows entries as committed",
               as_double(report->commit.value()));
   collect_peers(from, *report, names, to);
+  collect_contacts(from, *report, to);
+  collect_elections(from, to);
 }
 
 void collect_stages(const node_metric_sources& from, metric_families& to) {
