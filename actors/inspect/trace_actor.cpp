@@ -98,6 +98,7 @@ void trace_state::append(std::uint64_t ticket) {
       {.id = ticket,
        .payload = std::move(payload),
        .record_count = 1,
+       .expected_offset = {},
        .deadline_ns = open.ends.received_ns + left_ns - std::min(left_ns / 2, k_rest_ns),
        .received_ns = open.ends.received_ns});
   self_->send(config_.raft, std::move(batch));

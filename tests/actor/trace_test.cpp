@@ -29,11 +29,19 @@ entry_timeline way_of_seven(std::uint64_t t0_ns, bool all_acked = true) {
   return out;
 }
 
+append_outcome stored_as_seven() {
+  append_outcome out;
+  out.offset = record_offset(42);
+  out.count = 1;
+  out.term = term_id(3);
+  out.index = log_index(7);
+  return out;
+}
+
 /// A RaftActor that is played: keeps what is appended, answers at once.
 struct played_group {
   std::vector<append_item> items;
-  append_outcome outcome{
-      .offset = record_offset(42), .count = 1, .term = term_id(3), .index = log_index(7)};
+  append_outcome outcome = stored_as_seven();
   std::optional<entry_timeline> timeline;  // nothing: this node has not proposed it
   std::uint64_t acked_after_looks = 0;
   std::uint64_t looks = 0;
