@@ -193,7 +193,8 @@ private:
                                     .match = log_index(11),
                                     .match_offset = record_offset(98),
                                     .replicating = true,
-                                    .active = true});
+                                    .active = true,
+                                    .next = log_index(12)});
             return report;
           },
           [](ask_log) {

@@ -102,9 +102,9 @@ public:
                                                               .raft = one.raft,
                                                               .gate = one.gate,
                                                               .view = one.view});
-    const auto& node = start(
+    const auto& started = start(
         id, [&](inspect_actor_config& config) { config.hooks.trace = trace_hook(one.tracer); });
-    caf::anon_send(one.tracer, trace_through{node.inspect});
+    caf::anon_send(one.tracer, trace_through{started.inspect});
     run();
     return one;
   }
