@@ -61,6 +61,10 @@ std::string printable(const std::string& text) {
   return out;
 }
 
+error interrupted() {
+  return {errc::unavailable, "interrupted"};
+}
+
 errc code_of(std::uint32_t number) {
   // A code of a later version that is not known here says only that something failed.
   const auto code = static_cast<errc>(number);
@@ -98,7 +102,7 @@ result<std::vector<std::string>> parse_addresses(std::string_view list) {
 
 class observer::impl {
 public:
-  explicit impl(observer_config config) : config_(std::move(config)) {}
+  explicit impl(observer_config config) : state(config.interrupted), config_(std::move(config)) {}
   ~impl();
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
@@ -219,6 +223,7 @@ status observer::impl::dial_all(clock::time_point end) {
       reasons.push_back(fmt::format("no time was left for {}", address));
       continue;
     }
+    if (state.stopped()) return interrupted();
     auto reason = dial(address, end);
     if (!reason) {
       been_linked_ = true;
@@ -226,6 +231,7 @@ status observer::impl::dial_all(clock::time_point end) {
     }
     reasons.push_back(std::move(*reason));
   }
+  if (state.stopped()) return interrupted();
   const auto lost = state.lost();
   const auto whom = lost.id.empty() ? std::string("no node answers")
                                     : fmt::format("{} ({}) is gone and no other node answers",
@@ -241,7 +247,8 @@ status observer::impl::ensure_link(clock::time_point end) {
     const auto done = dial_all(end);
     if (done.ok()) break;
     if (!been_linked_ || until(end) <= pause) return done;
-    std::this_thread::sleep_for(pause);
+    if (state.stopped()) return done;
+    std::this_thread::sleep_for(std::min(pause, until(end)));
     pause = std::min(2 * pause, k_pause_max);
   }
   learn_members();
@@ -293,6 +300,7 @@ result<v1::InspectAnswer> observer::impl::ask(const std::string& node, v1::Inspe
         if (got.code() == 0) return got;
         return error{code_of(got.code()), printable(got.detail())};
       case observer_state::heard::late:
+        if (state.stopped()) return interrupted();
         return error{errc::unavailable, fmt::format("{} ({}) has not answered within {} ms", via.id,
                                                     via.address, deadline.count())};
       case observer_state::heard::lost:

@@ -4,6 +4,7 @@
 
 #include "apps/console/inspector.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -14,9 +15,12 @@
 namespace cairn::console {
 
 struct observer_config {
-  std::vector<std::string> addresses;         ///< peer addresses, "host:port", tried in this order
-  std::chrono::milliseconds dial{1'500};      ///< for one address, from its look-up to its welcome
-  std::chrono::milliseconds silence{3'000};   ///< nothing from the node, not even a heartbeat: gone
+  std::vector<std::string> addresses;        ///< peer addresses, "host:port", tried in this order
+  std::chrono::milliseconds dial{1'500};     ///< for one address, from its look-up to its welcome
+  std::chrono::milliseconds silence{3'000};  ///< nothing from the node, not even a heartbeat: gone
+  /// Once true, what waits ends early (unavailable, "interrupted"). Outlives the observer; may be
+  /// null.
+  const std::atomic<bool>* interrupted = nullptr;
   std::function<void(std::string_view)> log;  ///< what the link has to say; null: nothing
 };
 

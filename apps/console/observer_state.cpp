@@ -1,5 +1,6 @@
 #include "apps/console/observer_state.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace cairn::console {
@@ -68,6 +69,16 @@ void observer_state::dial_failed(const std::string& address, std::string reason)
   changed_.notify_all();
 }
 
+/// A signal handler can set a flag and no condition, so we look.
+template <class Condition>
+bool observer_state::wait(std::unique_lock<std::mutex>& lock, time_point end, Condition over) {
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (changed_.wait_until(lock, std::min(end, now + k_look_pause), over)) return true;
+    if (now >= end || stopped()) return false;
+  }
+}
+
 // --- what the asker wants ------------------------------------------------------------------------
 
 observer_state::node observer_state::linked() const {
@@ -94,7 +105,7 @@ void observer_state::begin_dial(const std::string& address) {
 observer_state::dialled observer_state::wait_dial(const std::string& address, time_point end) {
   std::unique_lock lock(mutex_);
   const auto over = [&] { return !linked_.id.empty() || !dials_.at(address).empty(); };
-  if (!changed_.wait_until(lock, end, over)) return dialled::late;
+  if (!wait(lock, end, over)) return dialled::late;
   return linked_.id.empty() ? dialled::failed : dialled::linked;
 }
 
@@ -115,7 +126,7 @@ observer_state::heard observer_state::wait_answer(std::uint64_t question, const 
   std::unique_lock lock(mutex_);
   auto& slot = questions_.at(question);
   const auto over = [&] { return slot.has_value() || linked_.id != via; };
-  if (!changed_.wait_until(lock, end, over)) return heard::late;
+  if (!wait(lock, end, over)) return heard::late;
   if (!slot) return heard::lost;
   to = std::move(*slot);
   return heard::answered;

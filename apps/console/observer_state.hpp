@@ -5,6 +5,7 @@
 #include "actors/peer_hub.hpp"
 #include "proto/cairn/v1/inspect.pb.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -27,6 +28,12 @@ public:
   };
   enum class dialled : std::uint8_t { linked, failed, late };
   enum class heard : std::uint8_t { answered, lost, late };
+
+  /// What waits ends within k_look_pause once `stop` is true; null: nothing ends it.
+  explicit observer_state(const std::atomic<bool>* stop) : stop_(stop) {}
+  static constexpr std::chrono::milliseconds k_look_pause{50};
+
+  [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
 
   // --- what comes in -----------------------------------------------------------------------------
   /// The id of a node whose link is one too many; empty: none is.
@@ -58,6 +65,10 @@ public:
 private:
   /// @pre mutex_ is held
   void came_up(const node& fresh);
+  /// False: it is `end`, or somebody wants us to stop. @pre `lock` holds mutex_
+  template <class Condition>
+  [[nodiscard]] bool wait(std::unique_lock<std::mutex>& lock, time_point end, Condition over);
+  const std::atomic<bool>* const stop_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -79,8 +79,10 @@ v1::InspectRequest node_facts() {
   return x;
 }
 
-std::unique_ptr<observer> look_at(std::vector<std::string> addresses) {
+std::unique_ptr<observer> look_at(std::vector<std::string> addresses,
+                                  const std::atomic<bool>* interrupted = nullptr) {
   console::observer_config config;
+  config.interrupted = interrupted;
   config.addresses = std::move(addresses);
   auto made = observer::start(std::move(config));
   CAIRN_CHECK(made.ok(), "{}", made.error().detail);
@@ -196,6 +198,25 @@ TEST_CASE(
     REQUIRE(next.ok());
     CHECK(next->node_facts().node() == name);
   }
+}
+
+TEST_CASE("observer: what waits ends when the user has had enough") {
+  hub_world world;
+  answering_node n1(world, "n1");
+  n1.silent = true;
+  std::atomic<bool> interrupted{false};
+  auto console = look_at({n1.address()}, &interrupted);
+  std::thread user([&] {
+    while (n1.asked_count == 0)
+      std::this_thread::yield();
+    interrupted = true;
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  const auto got = console->ask("", node_facts(), 60s);
+  user.join();
+  CHECK(got.code() == errc::unavailable);
+  CHECK(got.error().detail == "interrupted");
+  CHECK(std::chrono::steady_clock::now() - begun < k_patience);
 }
 
 TEST_CASE("observer: when nobody answers it says who was tried, and why each failed") {
