@@ -120,13 +120,14 @@ int shell::run(const command& what, const arguments& given) {
 }
 
 int shell::run_once(const command& what, const arguments& given) {
-  const auto learned = what.ask(ask_, given);
+  auto learned = what.ask(ask_, given);
   if (!learned) {
     // A word that only the command itself can judge.
     const bool usage = learned.error().code == errc::invalid_argument;
     const int code = fail(learned.error(), &what);
     return usage ? static_cast<int>(cli::exit_usage) : code;
   }
+  learned->via = ask_.via();  // another one by now, if the first has died meanwhile
   if (options_.json) {
     print_json(to_json(*learned));
   } else {

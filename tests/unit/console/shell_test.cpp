@@ -51,6 +51,15 @@ std::vector<std::string> offered(std::string_view before) {
 
 }  // namespace
 
+TEST_CASE(
+    "console: a document names the node that it came through, not the one that has just died") {
+  console_world world;
+  world.options.json = true;
+  world.fake.before_question = [](fake_inspector& fake, std::uint64_t) { fake.linked = "n2"; };
+  CHECK(world.run("nodes") == 0);
+  CHECK(world.said("\"via\":\"n2\""));
+}
+
 TEST_CASE("console: a line is parted at blanks, quotes and backslashes keep them") {
   CHECK(*split_words("  raft   default ") == std::vector<std::string>{"raft", "default"});
   CHECK(*split_words("metrics 'a b' \"c d\" e\\ f ''") ==
