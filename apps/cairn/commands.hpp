@@ -13,6 +13,7 @@ void add_tail_command(CLI::App& app, const global_options& global, int& code);
 void add_logs_command(CLI::App& app, const global_options& global, int& code);
 void add_ready_command(CLI::App& app, const global_options& global, int& code);
 void add_cluster_command(CLI::App& app, const global_options& global, int& code);
+void add_console_command(CLI::App& app, const global_options& global, int& code);
 void add_verify_command(CLI::App& app, const global_options& global, int& code);
 void add_bench_command(CLI::App& app, const global_options& global, int& code);
 void add_sim_command(CLI::App& app, const global_options& global, int& code);

@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   add_logs_command(app, global, code);
   add_ready_command(app, global, code);
   add_cluster_command(app, global, code);
+  add_console_command(app, global, code);
   add_verify_command(app, global, code);
   add_bench_command(app, global, code);
   add_sim_command(app, global, code);

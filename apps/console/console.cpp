@@ -74,6 +74,12 @@ int run_interactive(shell& run, asker& ask, inspector& through, terminal_io& io)
 
 }  // namespace
 
+std::string help_for_usage() {
+  screen on;
+  on.columns = 100;
+  return "Commands:\n" + help_text(on);
+}
+
 int run_console(inspector& through, const console_options& options) {
   // Characters alone: numbers are written with a point everywhere.
   std::setlocale(LC_CTYPE, "");

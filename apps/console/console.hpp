@@ -15,6 +15,9 @@ struct console_options {
   std::chrono::milliseconds timeout{5'000};
 };
 
+/// The list of commands, for `cairn console --help`.
+[[nodiscard]] std::string help_for_usage();
+
 /// Returns the exit code: of -c and a pipe the first one that is not 0. `through` is linked.
 [[nodiscard]] int run_console(inspector& through, const console_options& options);
 
