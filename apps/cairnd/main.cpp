@@ -12,7 +12,8 @@ namespace {
 /// Gives memory that was freed back to the system. Bodies, batches and answers are often close to
 /// 1 MiB. By default glibc raises its limit for mappings of their own with each of those that is
 /// freed, and keeps the rest in the heaps of many threads, between small blocks that live on:
-/// clients which broke off reads left 1.9 GB behind. The price is page faults for each large block.
+/// clients which broke off reads left 1.9 GB behind. So that not each large block is paid for with
+/// page faults, operator_new.cpp keeps a few, within a bound of bytes for all threads together.
 void bound_retained_memory() {
   constexpr int k_mapped_from_bytes = 128 * 1024;
   constexpr int k_trim_from_bytes = 1024 * 1024;
