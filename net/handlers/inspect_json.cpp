@@ -21,7 +21,7 @@ void append_state(std::string& out, const v1::ActorState& actor) {
   member(out, "mailbox", actor.mailbox());
   member(out, "processed", actor.processed());
   member(out, "restarts", actor.restarts());
-  member(out, "busy_us", actor.busy_ns() / 1'000);
+  if (actor.busy_ns() > 0) member(out, "busy_us", actor.busy_ns() / 1'000);
 }
 
 /// "Never" is null.
