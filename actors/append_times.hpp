@@ -3,6 +3,7 @@
 // counters of its own and is their only writer, so that counting is a few plain additions without a
 // lock or a locked instruction; whoever looks adds up what all of them have counted.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -52,6 +53,9 @@ struct time_tally {
   void add(std::uint64_t ns, std::uint32_t weight = 1) {
     counts[time_bucket_of(ns)] += weight;
     sum_ns += ns * weight;
+  }
+  [[nodiscard]] bool empty() const {
+    return std::all_of(counts.begin(), counts.end(), [](std::uint32_t n) { return n == 0; });
   }
 };
 

@@ -22,7 +22,7 @@ void raft_state::time_taken(const replica_effects& out, std::uint64_t now_ns) {
     times_.proposed(out.proposed, now_ns);
     times_.count(append_stage::queue, out.queue);
   }
-  if (out.forward.sum_ns != 0) times_.count(append_stage::forward, out.forward);
+  if (!out.forward.empty()) times_.count(append_stage::forward, out.forward);
   if (out.persist) {
     const auto& entries = out.persist->entries;
     writing_first_ = entries.empty() ? log_index(1) : entries.front().index;

@@ -50,7 +50,7 @@ void node_story::serves(const std::string& http, const std::string& peer) {
 }
 
 void node_story::look(const std::vector<std::string>& unready) {
-  auto reasons = fmt::format("{}", fmt::join(unready, "; "));
+  const auto reasons = fmt::format("{}", fmt::join(unready, "; "));
   auto known = reasons;
   std::erase_if(known, [](char c) { return c >= '0' && c <= '9'; });
   if (told_ == known) return;
@@ -59,7 +59,7 @@ void node_story::look(const std::vector<std::string>& unready) {
     return tell(event_severity::info, node_id_ + " is ready", {{"state", "ready"}});
   }
   tell(event_severity::warning, fmt::format("{} is not ready: {}", node_id_, reasons),
-       {{"state", "not ready"}, {"reason", std::move(reasons)}});
+       {{"state", "not ready"}, {"reason", reasons}});
 }
 
 void node_story::ends(const std::optional<std::string>& failure) {

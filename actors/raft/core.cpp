@@ -323,8 +323,8 @@ core_status core::status() const {
   s.config_index = configs_.latest().index;
   s.config = configs_.latest().config;
   for (const auto& [node, peer] : peers_) {
-    s.peers[node] = {peer.match(),        peer.next(),
-                     peer.state(),        peer.window_bytes(),
+    s.peers[node] = {peer.match(),           peer.next(),
+                     peer.state(),           peer.window_bytes(),
                      peer.window_messages(), peer.active || peer.was_active};
   }
   s.window_bytes = log_.window_bytes();

@@ -64,9 +64,9 @@ void core::tick_follower() {
 void core::campaign(bool pre, bool transfer) {
   CAIRN_CHECK(role_ != role::leader, "a leader campaigns");
   if (leader_ != k_nobody) {
-    vacate(transfer                       ? election_cause::transfer
+    vacate(transfer                      ? election_cause::transfer
            : members().is_voter(leader_) ? election_cause::no_heartbeat
-                                          : election_cause::leader_removed);
+                                         : election_cause::leader_removed);
   }
   if (only_voter()) vacancy_ = election_cause::only_voter;
   if (pre) tell_election(election_stage::stands, term_.next(), config_.self);

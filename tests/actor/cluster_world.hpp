@@ -233,7 +233,8 @@ private:
                              .match = here ? index_ : log_index{},
                              .match_offset = {},
                              .replicating = here,
-                             .active = here});
+                             .active = here,
+                             .next = here ? index_.next() : log_index{1}});
       }
     }
     return out;

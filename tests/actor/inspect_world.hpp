@@ -56,6 +56,7 @@ public:
     std::shared_ptr<std::vector<actor_report>> reports =
         std::make_shared<std::vector<actor_report>>();
     bool raft_is_silent = false;
+    std::vector<caf::typed_response_promise<raft_report>> unanswered;  // of a silent one
   };
 
   /// Starts a member; `adjust` may change its configuration.
@@ -176,8 +177,7 @@ private:
           [&of, self](ask_raft) -> caf::result<raft_report> {
             if (of.raft_is_silent) {
               auto promise = self->make_response_promise<raft_report>();
-              static std::vector<caf::typed_response_promise<raft_report>> kept;
-              kept.push_back(promise);
+              of.unanswered.push_back(promise);
               return promise;
             }
             raft::configuration group;

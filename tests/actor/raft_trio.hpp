@@ -237,6 +237,7 @@ public:
     item.conditional = conditional;
     item.expected_offset = record_offset(expected);
     item.deadline_ns = env.monotonic_ns() + 10'000'000'000;
+    item.received_ns = env.monotonic_ns();
     CHECK(nodes_.at(to).gate->admit_append(item.payload.size()));
     actors::append_batch batch;
     batch.port = from.handle;

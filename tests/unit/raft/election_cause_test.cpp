@@ -114,8 +114,7 @@ TEST_CASE("election cause: the leader is no voter any more") {
   raft_group group(3);
   raft_node& leader = group.elect(1);
   group.tick(3);
-  leader.step(change_membership{
-      proposal_id(1), {{member_change::action::remove, node_id(1)}}, {}});
+  leader.step(change_membership{proposal_id(1), {{member_change::action::remove, node_id(1)}}, {}});
   group.deliver();
   group[2].elections.clear();
   group[3].elections.clear();
