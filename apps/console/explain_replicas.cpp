@@ -50,7 +50,10 @@ std::string why_behind(const situation& seen, const node_view& leader, const v1:
   }
   const bool late = peer.last_contact_ms() == k_never ||
                     peer.last_contact_ms() > leader.raft.election_timeout_ms();
-  if (late && !here) {
+  // One that SWIM has given up may have been in contact a moment ago, or the time is not known.
+  const auto* member = member_in(seen, who);
+  const bool given_up = member != nullptr && member->state() == "failed";
+  if (!here && (late || given_up || !peer.linked())) {
     return fmt::format(
         "{} {} and out of reach: {}; last contact {}. It catches up by itself once "
         "it is back.",

@@ -322,10 +322,13 @@ class Kills(ConsoleCase):
     """The leader is killed with -9 while a console looks through it."""
 
     def setUp(self):
+        # All at once: one of them alone may have no majority to become ready with.
+        away = [node for node in self.cluster if not node.alive()]
+        for node in away:
+            node.spawn()
+        for node in away:
+            node.wait_ready()
         super().setUp()
-        for node in self.cluster:
-            if not node.alive():
-                node.start()
         self.cluster.wait_voters(["n1", "n2", "n3"])
 
         def all_linked():

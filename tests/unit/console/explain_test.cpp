@@ -194,6 +194,17 @@ TEST_CASE(
   check_told(seen, "replicas", "n1 lacks nothing yet and out of reach");
 }
 
+TEST_CASE("explain: a replica that was given up is out of reach, however fresh its contact is") {
+  auto seen = three_nodes();
+  take_away(seen, "n1");
+  auto& peer = peer_of_leader(seen, "n1");
+  peer.set_state("probe");
+  peer.set_match_index(40);
+  peer.set_last_contact_ms(0);
+  check_told(seen, "replicas", "n1 is 60 entries behind and out of reach");
+  check_not_told(seen, "replicas", "finding out");
+}
+
 TEST_CASE("explain: a replica runs, and the leader hears nothing from it") {
   auto seen = three_nodes();
   auto& peer = peer_of_leader(seen, "n1");
