@@ -43,7 +43,8 @@ struct gateway_limits {
   ms linger{2'000};          ///< for the client to read an error before the connection closes
   ms backend_grace{1'000};   ///< past a request's own deadline, for the node to answer itself
   ms read_deadline{30'000};  ///< for a read, in addition to its wait_ms
-  ms event_comment{15'000};  ///< between signs of life on a stream of events
+  std::size_t node_event_streams = 32;  ///< of /v1/events, for each gateway thread; beyond it 429
+  ms event_comment{15'000};             ///< between signs of life on a stream of events
   std::uint64_t linger_bytes = 32 * k_mib_bytes;  ///< discarded while lingering
 };
 

@@ -46,6 +46,8 @@ handler handler_of(route_id route, http_method method) {
       return {check_inspection, run_describe_node};
     case route_id::log_raft:
       return {check_inspection, run_describe_raft};
+    case route_id::events:
+      return {check_events, run_events};
     case route_id::livez:
       return {check_health, run_livez};
     case route_id::readyz:

@@ -50,6 +50,10 @@ std::optional<problem> check_actor(exchange& x, check_input& in);
 void run_list_actors(exchange& x, const request_head& head, std::string_view body);
 void run_describe_actor(exchange& x, const request_head& head, std::string_view body);
 
+// events.cpp
+std::optional<problem> check_events(exchange& x, check_input& in);
+void run_events(exchange& x, const request_head& head, std::string_view body);
+
 // change.cpp
 std::optional<problem> check_add_member(exchange& x, check_input& in);
 void run_add_member(exchange& x, const request_head& head, std::string_view body);

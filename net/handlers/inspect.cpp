@@ -20,7 +20,7 @@ constexpr std::size_t k_node_id_bytes_max = 128;
 class gathering final : public body_stream {
 public:
   gathering(exchange& x, v1::InspectRequest question, inspect_writer write)
-      : x_(x), port_(x.context().port), question_(std::move(question)), write_(write) {}
+      : x_(x), port_(x.context().port), question_(std::move(question)), write_(std::move(write)) {}
   ~gathering() override {
     for (const auto id : open_)
       port_->cancel(id);

@@ -5,6 +5,7 @@
 #include "net/handlers/handlers.hpp"
 #include "proto/cairn/v1/inspect.pb.h"
 
+#include <functional>
 #include <string>
 
 namespace cairn::net {
@@ -14,7 +15,7 @@ inline constexpr std::chrono::milliseconds k_inspect_deadline{3'000};
 
 /// Writes the members of one node's JSON object, `node` among them: `out` ends with its `{`, or
 /// with a member.
-using inspect_writer = void (*)(std::string& out, const v1::InspectAnswer& answer);
+using inspect_writer = std::function<void(std::string& out, const v1::InspectAnswer& answer)>;
 
 /// Takes ?node= and ?cluster= into x.parameters. 400: both, or neither a node id nor a boolean.
 [[nodiscard]] std::optional<problem> take_scope(exchange& x, query_reader& query);

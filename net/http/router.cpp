@@ -30,7 +30,7 @@ constexpr std::array<route, k_route_count - 1> k_routes{{
     {route_id::actors, "/v1/actors", k_get, 0},
     {route_id::actor, "/v1/actors/{id}", k_get, 0},
     {route_id::node, "/v1/node", k_get, 0},
-    {route_id::events, "/v1/events", 0, k_get},
+    {route_id::events, "/v1/events", k_get, 0},
     {route_id::livez, "/livez", k_get, 0},
     {route_id::readyz, "/readyz", k_get, 0},
     {route_id::metrics, "/metrics", k_get, 0},

@@ -27,6 +27,7 @@ class Registry;
 namespace cairn::net {
 
 class exchange;
+struct event_filter;
 
 /// What the handlers of one gateway thread share.
 struct worker_context {
@@ -38,6 +39,7 @@ struct worker_context {
   std::string common_lines;  ///< Cairn-Node and Date, each with CRLF
   std::uint64_t span_seed = 0;
   bool draining = false;
+  std::size_t node_event_streams = 0;  ///< open ones
   std::function<void()> flush_metrics;
 
   /// A number for a new span, not 0.
@@ -84,9 +86,11 @@ struct request_parameters {
   std::uint64_t timeout_ms = k_append_timeout_ms_default;
   std::uint64_t max_record_bytes = 0;
   std::uint64_t actor_id = 0;
-  std::string node;            ///< that is asked; empty: this one
-  bool whole_cluster = false;  ///< all of them are
-  std::string member;          ///< node id in the path
+  std::string node;                            ///< that is asked; empty: this one
+  bool whole_cluster = false;                  ///< all of them are
+  std::shared_ptr<const event_filter> events;  ///< of /v1/events
+  bool follows = false;                        ///< the answer has no end
+  std::string member;                          ///< node id in the path
 };
 
 class exchange {
