@@ -3,8 +3,8 @@
 // disk.
 
 #include "net/peer/hello.hpp"
+#include "storage/base/repeat_limiter.hpp"
 
-#include <array>
 #include <chrono>
 #include <fmt/format.h>
 #include <functional>
@@ -16,35 +16,25 @@ namespace cairn::net {
 class refusal_log {
 public:
   using time_point = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::seconds k_every{10};
 
   explicit refusal_log(std::function<void(std::string_view)> sink) : sink_(std::move(sink)) {}
 
-  /// A line of the given kind; dropped when there was one within the last ten seconds.
+  /// A line of the given kind; only counted when there was one within the last ten seconds.
   void add(peer_refusal why, bool inbound, time_point now, const std::string& line) {
-    auto& kind = kinds_.at(static_cast<std::size_t>(why)).at(inbound ? 0 : 1);
-    if (kind.said && now - kind.last < k_every) {
-      ++kind.dropped;
-      return;
-    }
-    kind.said = true;
-    kind.last = now;
-    if (sink_) {
-      sink_(kind.dropped == 0
-                ? line
-                : fmt::format("{} ({} more like it since the last such line)", line, kind.dropped));
-    }
-    kind.dropped = 0;
+    const auto kind = static_cast<std::uint64_t>(why) * 2 + (inbound ? 0 : 1);
+    const auto now_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    const auto said = kinds_.ask(kind, now_ms);
+    if (!said.pass || !sink_) return;
+    sink_(said.held_before == 0 ? line
+                                : fmt::format("{} ({} more like it since the last such line)", line,
+                                              said.held_before));
   }
 
 private:
-  struct one_kind {
-    bool said = false;
-    time_point last;
-    std::uint64_t dropped = 0;
-  };
+  struct nothing {};
   std::function<void(std::string_view)> sink_;
-  std::array<std::array<one_kind, 2>, k_peer_refusals> kinds_{};
+  repeat_limiter<nothing> kinds_{1};
 };
 
 }  // namespace cairn::net

@@ -11,6 +11,13 @@ namespace cairn {
 [[noreturn]] void check_failed(const char* file, int line, const char* condition,
                                const std::string& message);
 
+/// Prints a failed condition in place of standard error's plain text. It is called on the thread
+/// that failed, once: must not wait long, for whoever reads standard error may be stuck, too.
+using check_printer = void (*)(const char* file, int line, const char* condition,
+                               const std::string& message);
+/// Null: the plain text.
+void set_check_printer(check_printer printer);
+
 }  // namespace cairn
 
 /// Aborts unless `condition` holds. The rest is a fmt format string with its arguments.
