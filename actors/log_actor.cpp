@@ -3,11 +3,11 @@
 #include "actors/reader_actor.hpp"
 #include "actors/segment_actor.hpp"
 #include "storage/background_work.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <algorithm>
 #include <caf/send.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -109,10 +109,15 @@ void log_state::save(const save_sessions& request) {
   const auto saved = closed_ ? status(error{errc::unavailable, "the log is closed"})
                              : store_->save_sessions({request.index, request.state});
   if (!saved && !store_->fenced()) {
-    spdlog::warn(
-        "log {}: what is known of idempotency keys and producers could not be saved and "
-        "will be tried again: {}",
-        store_->config().name, saved.error().detail);
+    log_warning(log_component::log)
+        .sparsely()
+        .field("log", store_->config().name)
+        .field("code", to_string(saved.code()))
+        .say(
+            "saving what is known of idempotency keys and producers failed: {}. It is tried again "
+            "by itself; until then retention keeps the segments that it needs. If this goes on, "
+            "look at the disk's space.",
+            saved.error().detail);
   }
   promise.deliver(sessions_saved{saved.code()});
   apply_retention_now();  // it may have waited for this
@@ -247,8 +252,15 @@ void log_state::segment_down(const caf::down_msg& down) {
   config_.directory->remove(base);
   if (segment == now.end()) return;
   journal_.note(fmt::format("restarting segment {} for the {}. time", base.value(), restarts));
-  spdlog::warn("log {}: segment {} is started again after a fault", store_->config().name,
-               base.value());
+  log_warning(log_component::log)
+      .sparsely()
+      .field("log", store_->config().name)
+      .field("segment", base.value())
+      .field("restarts", restarts)
+      .say(
+          "the actor of a segment ended after a failed read and is started again: reads of this "
+          "segment that were under way have failed, later ones are tried anew. Its own line says "
+          "what was wrong.");
   tell_restart(base, restarts, down.reason);
   store_->gate().segment_restarts.fetch_add(1, std::memory_order_relaxed);
   start_segment(*segment, restarts);

@@ -1,9 +1,10 @@
 #include "actors/log_store.hpp"
 
+#include "storage/base/log_line.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <utility>
 
 namespace cairn::actors {
@@ -263,12 +264,15 @@ status log_store::fence(const char* attempted, const error& cause) {
     fence_reason_ = fmt::format("log {} is fenced: a failed {} leaves unknown what is on disk ({})",
                                 config_.name, attempted, cause.detail);
     gate_->fence(fence_reason_);
-    spdlog::critical(
-        "log {}: {} failed: {}. Nobody can say which of the last writes are on disk, so it is not "
-        "tried again: waiting appends are answered as unknown, later ones refused, and this node "
-        "ends. What was acknowledged before is safe. Check the disk (dmesg, smartctl), then start "
-        "the node again: it recovers by scanning the log.",
-        config_.name, attempted, cause.detail);
+    log_critical(log_component::log)
+        .field("log", config_.name)
+        .field("code", to_string(cause.code))
+        .say(
+            "{} failed: {}. Nobody can say which of the last writes are on disk, so it is not "
+            "tried again: waiting appends are answered as unknown, later ones refused, and this "
+            "node ends. What was acknowledged before is safe. Check the disk (dmesg, smartctl), "
+            "then start the node again: it recovers by scanning the log.",
+            attempted, cause.detail);
   }
   return error{cause.code == errc::disk_full ? errc::io_error : cause.code, fence_reason_};
 }
@@ -314,8 +318,14 @@ void log_store::trim(const char* attempted, const status& outcome) {
     static_cast<void>(fence(attempted, outcome.error()));
     return;
   }
-  spdlog::warn("log {}: {} did not work and will be tried again: {}", config_.name, attempted,
-               outcome.error().detail);
+  log_warning(log_component::log)
+      .sparsely()
+      .field("log", config_.name)
+      .field("code", to_string(outcome.code()))
+      .say(
+          "{} failed: {}. It is tried again by itself; until then old segments take up their "
+          "space. If this goes on, look at the directory's permissions and the disk.",
+          attempted, outcome.error().detail);
 }
 
 std::optional<log_trimmed> log_store::apply_retention() {

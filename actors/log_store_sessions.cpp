@@ -2,12 +2,12 @@
 // log may be trimmed by what it says. docs/formats/sessions.md.
 
 #include "actors/log_store.hpp"
+#include "storage/base/log_line.hpp"
 #include "storage/paths.hpp"
 #include "storage/whole_file.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 namespace {
@@ -46,7 +46,12 @@ result<session_table> log_store::stored_sessions(log_index& saved) {
   if (!kept) {
     // The log, or it and the snapshot, say the same, as long as nothing of it has gone.
     if (start.index != log_index(0) && start.state.empty()) return kept.error();
-    spdlog::warn("log {}: {}; it is made anew from the log", config_.name, kept.error().detail);
+    log_warning(log_component::storage)
+        .field("log", config_.name)
+        .say(
+            "what was saved of idempotency keys and producers cannot be used: {}. It is made anew "
+            "from the log, which takes a moment and loses nothing.",
+            kept.error().detail);
     return table;
   }
   saved = kept->applied();

@@ -1,7 +1,8 @@
 #include "actors/node_actor.hpp"
 
+#include "storage/base/log_line.hpp"
+
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -73,7 +74,7 @@ void node_state::fatal(const std::string& reason) {
     config_.events->add(event_kind::fault, event_severity::error, "node " + config_.node_id,
                         "this node must end: " + reason, {{"reason", reason}});
   }
-  spdlog::critical("node {} ends: {}", config_.node_id, reason);
+  log_critical(log_component::node).say("the node must end: {}", reason);
   if (config_.on_fatal) config_.on_fatal(reason);
 }
 

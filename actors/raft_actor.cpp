@@ -1,9 +1,10 @@
 #include "actors/raft_actor.hpp"
 
+#include "storage/base/log_line.hpp"
+
 #include <algorithm>
 #include <caf/send.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 raft_state::raft_state(caf::event_based_actor* self, raft_actor_config config)
@@ -95,13 +96,7 @@ caf::message_handler raft_state::storage_handlers() {
       },
       [this](loaded& read) {
         entered();
-        if (read.code != errc::none && worth_a_line(failed_loads_)) {
-          spdlog::warn("log {}: entries for a peer could not be read: {} ({} times so far)",
-                       config_.log_name, read.detail, failed_loads_);
-          chronicle_.fault(event_severity::warning,
-                           "entries for a lagging peer could not be read: " + read.detail,
-                           {{"times", fmt::format("{}", failed_loads_)}});
-        }
+        if (read.code != errc::none) report_failed_load(read);
         replica_.loaded(read.peer, read.request, std::move(read.entries));
       },
       [this](const log_trimmed& trimmed) {
@@ -230,12 +225,18 @@ void raft_state::answer_clients(replica_effects& out) {
   }
   if (out.disk_full) {
     if (*out.disk_full) {
-      spdlog::error(
-          "log {}: the disk is full, so appends are refused; reads go on and appends are taken "
-          "again as soon as there is room ({})",
-          config_.log_name, replica_.no_room());
+      log_error(log_component::log)
+          .sparsely()
+          .field("log", config_.log_name)
+          .say(
+              "the disk is full ({}), so appends are refused here. Reads go on, and appends are "
+              "taken again as soon as there is room: free some, add some, or trim the log.",
+              replica_.no_room());
     } else {
-      spdlog::info("log {}: the disk has room again", config_.log_name);
+      log_info(log_component::log)
+          .sparsely()
+          .field("log", config_.log_name)
+          .say("the disk has room again: appends are taken");
     }
     config_.gate->set_disk_full(*out.disk_full);
     chronicle_.disk_full(*out.disk_full, replica_.no_room());
@@ -281,14 +282,19 @@ void raft_state::take_changes(const replica_effects& out) {
     const auto before =
         std::exchange(members_, std::make_shared<const raft::configuration>(replica_.members()));
     if (!peers_.update(*members_)) {
-      spdlog::error("log {}: the names in the group's configuration cannot be read",
-                    config_.log_name);
+      log_error(log_component::raft)
+          .sparsely()
+          .field("log", config_.log_name)
+          .say(
+              "the names in the group's configuration cannot be read, so nodes that it adds cannot "
+              "be reached from here. See that all nodes run the same version.");
     }
     chronicle_.members(*before, *members_);
   }
   if (out.lead) {
     lead_ = *out.lead;
     chronicle_.lead(lead_);
+    log_lead();
     journal_.note(lead_line());
   }
   config_.view->set({lead_, peers_.name_of(lead_.leader)});

@@ -109,7 +109,9 @@ private:
   void receive_appends(const peer_envelope& envelope);
   void receive_outcomes(const peer_envelope& envelope);
   void refuse(const peer_envelope& envelope, const std::string& why);
-  [[nodiscard]] static bool worth_a_line(std::uint64_t& count);
+  void report_failed_load(const loaded& read);
+  [[nodiscard]] static bool worth_an_event(std::uint64_t count);
+  void log_lead() const;
   void send_messages(std::vector<raft::message>& messages);
   void send_appends(const std::vector<outgoing_appends>& batches);
   void send_outcomes(const std::vector<outgoing_outcomes>& batches);

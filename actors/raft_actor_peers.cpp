@@ -2,10 +2,10 @@
 
 #include "actors/raft_actor.hpp"
 #include "actors/wire/raft_codec.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -63,45 +63,97 @@ void raft_state::receive_outcomes(const peer_envelope& envelope) {
   replica_.receive(*from, *outcomes);
 }
 
-// One line a power of two: a bad peer or a bad sector must not fill the disk.
-bool raft_state::worth_a_line(std::uint64_t& count) {
-  ++count;
+// Events are few and kept: one a power of two.
+bool raft_state::worth_an_event(std::uint64_t count) {
   return (count & (count - 1)) == 0;
 }
 
+void raft_state::report_failed_load(const loaded& read) {
+  log_warning(log_component::raft)
+      .sparsely()
+      .field("log", config_.log_name)
+      .field("peer", peers_.name_of(read.peer))
+      .field("code", to_string(read.code))
+      .field("failed", ++failed_loads_)
+      .say(
+          "reading entries for a follower failed: {}. It is tried again; the follower falls behind "
+          "meanwhile. If this goes on, check this node's disk (dmesg, smartctl) and let another "
+          "one lead: 'cairn cluster transfer-leader'.",
+          read.detail);
+  if (!worth_an_event(failed_loads_)) return;
+  chronicle_.fault(event_severity::warning,
+                   "entries for a lagging peer could not be read: " + read.detail,
+                   {{"times", fmt::format("{}", failed_loads_)}});
+}
+
 void raft_state::refuse(const peer_envelope& envelope, const std::string& why) {
-  if (!worth_a_line(refused_)) return;
-  spdlog::warn("log {}: an envelope of node {} was refused: {} ({} refused so far)",
-               config_.log_name, envelope.sender, why, refused_);
+  log_warning(log_component::raft)
+      .sparsely()
+      .field("log", config_.log_name)
+      .field("peer", wire::clean_text(envelope.sender))
+      .field("refused", ++refused_)
+      .say(
+          "what another node sent was refused: {}. It is left out; Raft sends again what matters. "
+          "If this goes on, see that all nodes run the same version and belong to one cluster.",
+          why);
 }
 
 void raft_state::take_notices(const std::vector<raft::notice>& notices) {
   for (const raft::notice& n : notices) {
     switch (n.kind) {
       case raft::notice_kind::message_refused:
-        if (!worth_a_line(refused_)) break;
-        spdlog::warn("log {}: a message of node {} {} was refused: {} ({} refused so far)",
-                     config_.log_name, n.node.value(), peers_.name_of(n.node), n.detail, refused_);
-        chronicle_.fault(
-            event_severity::warning,
-            fmt::format("a message of {} was refused: {}", peers_.name_of(n.node), n.detail),
-            {{"node", peers_.name_of(n.node)}, {"times", fmt::format("{}", refused_)}});
+        log_warning(log_component::raft)
+            .sparsely()
+            .field("log", config_.log_name)
+            .field("term", lead_.term.value())
+            .field("peer", peers_.name_of(n.node))
+            .field("number", n.node.value())
+            .field("refused", ++refused_)
+            .say(
+                "a Raft message was refused: {}. It is left out; Raft sends again what matters. If "
+                "this goes on, see that all nodes run the same version.",
+                n.detail);
+        if (worth_an_event(refused_)) {
+          chronicle_.fault(
+              event_severity::warning,
+              fmt::format("a message of {} was refused: {}", peers_.name_of(n.node), n.detail),
+              {{"node", peers_.name_of(n.node)}, {"times", fmt::format("{}", refused_)}});
+        }
         break;
       case raft::notice_kind::entries_lost:
-        spdlog::critical("log {}: {}", config_.log_name, n.detail);
+        log_critical(log_component::raft)
+            .field("log", config_.log_name)
+            .field("term", lead_.term.value())
+            .say(
+                "{}: the disk has lost what was durable. This node neither votes nor acknowledges "
+                "any more, so that no acknowledged record is lost. Remove it from the cluster, "
+                "empty its data directory, and let it join anew.",
+                n.detail);
         break;
       case raft::notice_kind::disk_stalled:
         if (!n.detail.empty()) break;  // it has failed: report_fence()
         journal_.note("the disk does not finish a write");
         chronicle_.fault(event_severity::error,
                          "a write to the disk does not end: this node does not lead meanwhile");
-        spdlog::error("log {}: a write takes so long that this node does not lead meanwhile",
-                      config_.log_name);
+        log_error(log_component::raft)
+            .sparsely()
+            .field("log", config_.log_name)
+            .field("term", lead_.term.value())
+            .say(
+                "a write to the disk takes so long that this node does not lead meanwhile: another "
+                "one is elected, and this one follows once the write is done. Look for what else "
+                "uses the disk, and at its health (dmesg, smartctl).");
         break;
       case raft::notice_kind::quorum_lost:
         journal_.note("no quorum answers");
-        spdlog::warn("log {}: no quorum answers, so this node does not lead any more",
-                     config_.log_name);
+        log_warning(log_component::raft)
+            .sparsely()
+            .field("log", config_.log_name)
+            .field("term", lead_.term.value())
+            .say(
+                "no majority answers, so this node does not lead any more: it refuses appends "
+                "until "
+                "a leader is elected. See 'cairn cluster members' for who is missing.");
         break;
       case raft::notice_kind::removed_from_group:
         journal_.note("no member any more");

@@ -1,6 +1,7 @@
 // What a RaftActor says about itself to people and to the ClusterActor.
 
 #include "actors/raft_actor.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,18 @@ std::string_view name_of(raft::role role) {
 }
 
 }  // namespace
+
+void raft_state::log_lead() const {
+  const std::string leader = peers_.name_of(lead_.leader);
+  log_info(log_component::raft)
+      .sparsely()
+      .field("log", config_.log_name)
+      .field("term", lead_.term.value())
+      .field("leader", leader)
+      .field("role", name_of(lead_.as))
+      .say("{}", lead_.leader == raft::k_nobody ? "no leader is known"
+                                                : fmt::format("node {} leads", leader));
+}
 
 std::string raft_state::lead_line() const {
   if (lead_.leader == raft::k_nobody) {

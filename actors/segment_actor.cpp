@@ -1,8 +1,9 @@
 #include "actors/segment_actor.hpp"
 
+#include "storage/base/log_line.hpp"
+
 #include <caf/result.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -54,8 +55,16 @@ void segment_state::finish(const cold_read_done& done) {
   ++reads_;
   read_bytes_ += done.size_bytes;
   if (done.code != errc::corruption && done.code != errc::io_error) return;
-  spdlog::error("segment {}/{}: a read failed: {}", config_.log,
-                config_.segment.base_offset.value(), done.detail);
+  log_error(log_component::log)
+      .sparsely()
+      .field("log", config_.log)
+      .field("segment", config_.segment.base_offset.value())
+      .field("code", to_string(done.code))
+      .say(
+          "a read failed: {}. Whoever asked gets an error; other segments and appends go on. Check "
+          "the disk (dmesg, smartctl), and the data with 'cairn verify' while the node is stopped: "
+          "another node has the same records.",
+          done.detail);
   self_->quit(caf::make_error(done.code, done.detail));
 }
 

@@ -5,15 +5,18 @@
 #include "apps/data_directory.hpp"
 #include "apps/end_signal.hpp"
 #include "apps/inspect_hooks.hpp"
+#include "apps/log_level_hook.hpp"
 #include "apps/node_actors.hpp"
 #include "apps/node_join.hpp"
 #include "apps/node_log.hpp"
+#include "apps/node_log_metrics.hpp"
 #include "apps/node_metrics.hpp"
 #include "apps/node_story.hpp"
 #include "apps/peer_hub.hpp"
 #include "apps/process_facts.hpp"
 #include "apps/version.hpp"
 #include "net/gateway.hpp"
+#include "storage/base/log_line.hpp"
 #include "storage/posix_env.hpp"
 
 #include <algorithm>
@@ -21,7 +24,6 @@
 #include <caf/send.hpp>
 #include <chrono>
 #include <csignal>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 namespace cairn::apps {
@@ -33,17 +35,23 @@ using clock = std::chrono::steady_clock;
 
 constexpr const char* k_log_name = "default";
 
-// SIGTERM to exit takes at most the sum of these, and the promise is 10 s.
+// SIGTERM to exit takes at most the sum of these and of node_log's patience, and the promise is 10
+// s.
 constexpr milliseconds k_hand_over_ms{2'000};
 constexpr milliseconds k_drain_ms{4'000};
 constexpr milliseconds k_close_ms{3'500};
 /// Whether the node is ready is looked at so often; ports.json is tried again then, too.
 constexpr int k_look_ms = 1'000;
+static_assert(k_hand_over_ms + k_drain_ms + k_close_ms + node_log::k_end_patience +
+                  node_log::k_give_up_patience <
+              milliseconds(10'000));
 /// After a failed write: enough for the answers that are under way.
 constexpr milliseconds k_fenced_drain_ms{700};
 
 int failed(const char* what, const error& why) {
-  spdlog::critical("{}: {}", what, why.detail);
+  log_critical(log_component::node)
+      .field("code", to_string(why.code))
+      .say("{}: {}", what, why.detail);
   return why.code == errc::invalid_argument ? k_exit_bad_configuration : k_exit_failed;
 }
 
@@ -132,7 +140,6 @@ net::gateway_config gateway_of(const node_config& config,
   http.threads = config.http_threads;
   http.limits = config.http_limits;
   http.registry = std::move(registry);
-  http.log = [](std::string_view line) { spdlog::warn("gateway: {}", line); };
   return http;
 }
 
@@ -142,7 +149,15 @@ status write_ports(const data_directory& data, const node_config& config, std::u
                                 .grpc = "",
                                 .peer = to_text({config.peer.host, hub.port()}),
                                 .process_id = static_cast<std::uint64_t>(getpid())});
-  if (!told) spdlog::warn("cannot write ports.json: {}", told.error().detail);
+  if (!told) {
+    log_warning(log_component::node)
+        .sparsely()
+        .say(
+            "cannot write ports.json: {}. The node serves all the same, and tries again every "
+            "second; whoever waits for that file does not find it. See the data directory's "
+            "permissions and space.",
+            told.error().detail);
+  }
   return told;
 }
 
@@ -171,9 +186,20 @@ v1::LogState log_limits_of(const node_config& config) {
 }
 
 /// The rest of the process is stuck or its state unknown; files that are open stay as they are.
-[[noreturn]] void end_process(int code) {
-  flush_node_log();
+[[noreturn]] void end_process(node_log& log, int code) {
+  log.flush();
   _exit(code);
+}
+
+std::string parting_failed(bool leaving, const std::string& why) {
+  return leaving ? fmt::format(
+                       "leaving the cluster failed: {}. This node ends and stays a member; "
+                       "remove it with 'cairn cluster remove' if it does not come back.",
+                       why)
+                 : fmt::format(
+                       "handing the lead over failed: {}. This node ends all the same, and "
+                       "the others elect a leader once they miss it.",
+                       why);
 }
 
 /// Before this node ends: its lead goes to another, or it leaves altogether. Bounded; if it does
@@ -194,58 +220,28 @@ void part_from_cluster(const node_config& config, node_actors& actors) {
       .receive(
           [&](const actors::cluster_change_done& done) {
             if (done.code != errc::none) {
-              spdlog::warn("{}: {}", config.leave ? "leaving" : "handing the lead over",
-                           done.detail);
+              log_warning(log_component::node)
+                  .field("code", to_string(done.code))
+                  .say("{}", parting_failed(config.leave, done.detail));
             } else if (config.leave) {
-              spdlog::info("left the cluster");
+              log_info(log_component::node).say("left the cluster");
             } else {
-              spdlog::info("node {} leads now", done.leader);
+              log_info(log_component::node)
+                  .field("peer", done.leader)
+                  .say("node {} leads now", done.leader);
             }
           },
           [&](const caf::error&) {
-            spdlog::warn("{} took too long", config.leave ? "leaving" : "handing the lead over");
+            log_warning(log_component::node)
+                .say("{}", parting_failed(config.leave, "it took too long"));
           });
-}
-
-int end_node(std::optional<std::string> failure, const node_config& config, net::gateway& gateway,
-             node_actors& actors, const data_directory& data) {
-  const auto begun = clock::now();
-  if (failure) {
-    gateway.stop(k_fenced_drain_ms);
-    data.remove_ports();
-    spdlog::critical("node ended because of a failure: {}", *failure);
-    end_process(k_exit_failed);
-  }
-  spdlog::info("ending: finishing what is under way");
-  part_from_cluster(config, actors);
-  gateway.stop(k_drain_ms);
-  const auto closed = actors.stop(k_close_ms);
-  data.remove_ports();
-  if (!closed) {
-    spdlog::critical("closing the log: {}; the next start recovers by scanning it",
-                     closed.error().detail);
-    end_process(k_exit_failed);
-  }
-  const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - begun);
-  spdlog::info("ended in {} ms at offset {}", took.count(), actors.reader()->end_offset().value());
-  return k_exit_ok;
-}
-
-void report_recovery(const storage::recovery_report& report) {
-  for (const auto& warning : report.warnings)
-    spdlog::warn("recovery: {}", warning);
-  if (report.clean) return;
-  spdlog::warn(
-      "recovery: the node was not ended gracefully: {} bytes scanned, {} bytes of an "
-      "unacknowledged "
-      "write cut off, {} indexes rebuilt, {} left-over files removed",
-      report.scanned_bytes, report.torn_bytes, report.rebuilt_indexes, report.removed_files);
 }
 
 /// Everything that a running node is made of. Members are ended in the reverse of their order,
 /// except that the hub's threads end before the actor system, which its receivers belong to.
 struct running_node {
-  explicit running_node(const node_config& its_config) : config(its_config) {}
+  running_node(const node_config& its_config, node_log& its_log)
+      : config(its_config), log(its_log) {}
   ~running_node() {
     if (hub) hub->stop();
   }
@@ -253,6 +249,7 @@ struct running_node {
   running_node& operator=(const running_node&) = delete;
 
   const node_config& config;
+  node_log& log;
   clock::time_point begun = clock::now();
   end_signal end;
   std::unique_ptr<storage::env> env = storage::make_posix_env();
@@ -267,6 +264,54 @@ struct running_node {
   caf::actor_system system{settings};
 };
 
+int end_node(std::optional<std::string> failure, running_node& node, net::gateway& gateway,
+             node_actors& actors, const data_directory& data) {
+  const auto begun = clock::now();
+  if (failure) {
+    gateway.stop(k_fenced_drain_ms);
+    data.remove_ports();
+    log_critical(log_component::node).say("node ended because of a failure: {}", *failure);
+    end_process(node.log, k_exit_failed);
+  }
+  log_info(log_component::node).say("ending: finishing what is under way");
+  part_from_cluster(node.config, actors);
+  gateway.stop(k_drain_ms);
+  const auto closed = actors.stop(k_close_ms);
+  data.remove_ports();
+  if (!closed) {
+    log_critical(log_component::node)
+        .field("code", to_string(closed.code()))
+        .say(
+            "closing the log failed: {}. What was acknowledged is safe; the next start recovers by "
+            "scanning the log.",
+            closed.error().detail);
+    end_process(node.log, k_exit_failed);
+  }
+  const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - begun);
+  log_info(log_component::node)
+      .field("took_ms", took.count())
+      .field("next_offset", actors.reader()->end_offset().value())
+      .say("ended");
+  return k_exit_ok;
+}
+
+void report_recovery(const storage::recovery_report& report) {
+  for (const auto& warning : report.warnings)
+    log_warning(log_component::storage).field("log", k_log_name).say("recovery: {}", warning);
+  if (report.clean) return;
+  log_warning(log_component::storage)
+      .field("log", k_log_name)
+      .field("scanned_bytes", report.scanned_bytes)
+      .field("torn_bytes", report.torn_bytes)
+      .field("rebuilt_indexes", report.rebuilt_indexes)
+      .field("removed_files", report.removed_files)
+      .say(
+          "recovery: the node was not ended gracefully. The log was scanned, {} bytes of an "
+          "unacknowledged write cut off, {} indexes rebuilt, {} left-over files removed: all that "
+          "was acknowledged is there, and nothing has to be done.",
+          report.torn_bytes, report.rebuilt_indexes, report.removed_files);
+}
+
 /// What the InspectActor is to know of the process.
 actors::inspect_actor_config inspect_of(const running_node& node, const net::member_info& shown) {
   actors::inspect_actor_config out;
@@ -275,6 +320,7 @@ actors::inspect_actor_config inspect_of(const running_node& node, const net::mem
   out.self = member_state_of(shown);
   out.log_limits = log_limits_of(node.config);
   out.hooks.metrics = metrics_hook(node.registry);
+  out.hooks.log_level = log_level_hook();
   out.hooks.node_facts = process_facts_hook(
       {.data_dir = node.config.data_dir,
        .peer = node.hub->address(),
@@ -304,21 +350,24 @@ std::optional<int> become_member(running_node& node, data_directory& data, liste
                     .on_listening = [&](std::uint16_t port) {
                       node.http->set(to_text({node.config.http.host, port}));
                       (void)write_ports(data, node.config, port, *node.hub);
-                      spdlog::info(
-                          "cairnd {} node {} waits to join a cluster, peers at {}, http://{}",
-                          k_version, node.config.node_id, self.peer,
-                          to_text({node.config.http.host, port}));
+                      log_info(log_component::node)
+                          .field("version", k_version)
+                          .say("cairnd {} node {} waits to join a cluster, peers at {}, http://{}",
+                               k_version, node.config.node_id, self.peer,
+                               to_text({node.config.http.host, port}));
                     }});
   if (!outcome) return failed("cannot serve HTTP", outcome.error());
   if (!outcome->member) data.remove_ports();
   if (outcome->ended) {
     const auto failure = node.end.wait();
     if (!failure) return k_exit_ok;
-    spdlog::critical("node ended because of a failure: {}", *failure);
+    log_critical(log_component::node).say("node ended because of a failure: {}", *failure);
     return k_exit_failed;
   }
   if (!outcome->member) {
-    spdlog::critical("this node cannot join: {}", outcome->refused.detail);
+    log_critical(log_component::node)
+        .field("code", to_string(outcome->refused.code))
+        .say("this node cannot join: {}", outcome->refused.detail);
     return k_exit_bad_configuration;
   }
   http.port = outcome->http_port;
@@ -326,7 +375,10 @@ std::optional<int> become_member(running_node& node, data_directory& data, liste
   if (auto bound = data.bind(outcome->cluster_id, outcome->number); !bound) {
     return failed("cannot write the data directory", bound.error());
   }
-  spdlog::info("joined cluster {} as number {}", outcome->cluster_id, outcome->number);
+  log_info(log_component::node)
+      .field("cluster_id", outcome->cluster_id)
+      .field("number", outcome->number)
+      .say("joined cluster {} as number {}", outcome->cluster_id, outcome->number);
   node.story.joined(outcome->cluster_id, outcome->number);
   node.cluster_id->set(outcome->cluster_id);
   return std::nullopt;
@@ -362,6 +414,7 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
                                     .times = observer->times(),
                                     .events = node.events,
                                     .system = &node.system});
+  add_node_log_metrics(*node.registry, node.log);
   actor_backend backend(**actors, {.settings = settings_of(config)});
   auto listener = gateway_of(config, node.registry);
   listener.port = http.port;
@@ -376,32 +429,44 @@ int run_member(running_node& node, data_directory& data, const listen_address& h
   caf::anon_send((*actors)->cluster(), actors::serves_clients{advertised(config, listening)});
   bool told = write_ports(data, config, listening.port, *node.hub).ok();
   const auto took = std::chrono::duration_cast<milliseconds>(clock::now() - node.begun);
-  spdlog::info(
-      "cairnd {} node {} serves http://{}, peers at {}, data {}, offsets [{}, {}), started in {} "
-      "ms",
-      k_version, config.node_id, to_text(listening), self.peer, config.data_dir,
-      (*actors)->reader()->lowest_offset().value(), (*actors)->reader()->end_offset().value(),
-      took.count());
+  log_info(log_component::node)
+      .field("version", k_version)
+      .field("lowest_offset", (*actors)->reader()->lowest_offset().value())
+      .field("next_offset", (*actors)->reader()->end_offset().value())
+      .field("took_ms", took.count())
+      .say("cairnd {} node {} serves http://{}, peers at {}, data {}", k_version, config.node_id,
+           to_text(listening), self.peer, config.data_dir);
   node.story.serves(to_text(listening), self.peer);
   while (node.end.wait_for_wake(k_look_ms)) {
     node.story.look(backend.unready_reasons());
     if (!told) told = write_ports(data, config, listening.port, *node.hub).ok();
     if (auto begun = data.log_begun(); !begun) {
-      spdlog::warn("cannot write the data directory: {}", begun.error().detail);
+      log_warning(log_component::node)
+          .sparsely()
+          .field("code", to_string(begun.code()))
+          .say(
+              "cannot write the data directory: {}. It is tried again; until then this node must "
+              "not lose its data. See the directory's permissions and space.",
+              begun.error().detail);
     }
   }
   auto failure = node.end.wait();
   node.story.ends(failure);
-  return end_node(std::move(failure), config, **gateway, **actors, data);
+  return end_node(std::move(failure), node, **gateway, **actors, data);
 }
 
 }  // namespace
 
 int run_node(const node_config& config) {
-  start_node_log(config.log_level, config.log_format, config.node_id);
+  const auto levels = parse_log_levels(config.log_level);
+  if (!levels) return k_exit_bad_configuration;  // read_command_line() has said why
+  node_log lines({.levels = *levels,
+                  .format = config.log_format == "json" ? log_format::json : log_format::text,
+                  .node_id = config.node_id});
+  log_crashes();
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_files_max();
-  running_node node(config);
+  running_node node(config, lines);
 
   const bool joins = !config.join.empty() || config.wait_to_be_added;
   const auto how = config.bootstrap ? first_start::bootstrap
@@ -412,8 +477,11 @@ int run_node(const node_config& config) {
   data->remove_ports();  // left by a node that was killed; whoever waits for it must not find that
   const auto identity = data->identity();
   if (identity.is_member() && joins) {
-    spdlog::info("node {} is member {} of cluster {} already: --join has no effect", config.node_id,
-                 identity.number, identity.cluster_id);
+    log_info(log_component::node)
+        .field("cluster_id", identity.cluster_id)
+        .field("number", identity.number)
+        .say("node {} is a member of cluster {} already: --join has no effect", config.node_id,
+             identity.cluster_id);
   }
   node.cluster_id->set(identity.cluster_id);
   auto hub = start_hub(config, *data, node.cluster_id, node.registry);

@@ -51,7 +51,7 @@ struct node_config {
   std::uint64_t max_record_bytes = k_mib_bytes;
   actors::log_limits limits;
 
-  std::string log_level = "info";
+  std::string log_level = "info";   ///< as parse_log_levels() reads it
   std::string log_format = "text";  ///< text or json
 };
 

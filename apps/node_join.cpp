@@ -8,7 +8,6 @@
 #include <caf/send.hpp>
 #include <mutex>
 #include <optional>
-#include <spdlog/spdlog.h>
 
 namespace cairn::apps {
 

@@ -1,6 +1,7 @@
 #include "apps/node_options.hpp"
 
 #include "apps/config_values.hpp"
+#include "apps/log_format.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -192,6 +193,11 @@ std::vector<node_option> log_options() {
   };
 }
 
+result<std::string> checked_log_levels(const std::string& text) {
+  if (auto levels = parse_log_levels(text); !levels) return levels.error();
+  return text;
+}
+
 std::vector<node_option> limit_options() {
   return {
       {"http-threads", "N", "2", "threads of the HTTP gateway",
@@ -218,10 +224,11 @@ std::vector<node_option> limit_options() {
       {"cold-reads-max", "N", "256", "reads that wait for the disk; beyond it 503",
        parsed(
            number(1, k_most_32), [](node_config & c) -> auto& { return c.limits.cold_reads_max; })},
-      {"log-level", "LEVEL", "info", "trace, debug, info, warning, error or critical",
+      {"log-level", "LEVEL[,COMPONENT=LEVEL...]", "info",
+       "trace, debug, info, warning, error, critical or off; for single components (" +
+           component_names() + ") after it, as in info,raft=debug. See 'cairn log-level'",
        parsed(
-           one_of({"trace", "debug", "info", "warning", "error", "critical"}),
-           [](node_config & c) -> auto& { return c.log_level; })},
+           checked_log_levels, [](node_config & c) -> auto& { return c.log_level; })},
       {"log-format", "FORMAT", "text", "text or json, one line an event on standard error",
        parsed(
            one_of({"text", "json"}), [](node_config & c) -> auto& { return c.log_format; })},

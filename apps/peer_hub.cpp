@@ -5,6 +5,7 @@
 #include "apps/peer_hub_metrics.hpp"
 #include "apps/peer_hub_observers.hpp"
 #include "net/peer/endpoint.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <array>
 #include <atomic>
@@ -13,7 +14,6 @@
 #include <map>
 #include <mutex>
 #include <shared_mutex>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 #include <vector>
 
@@ -42,7 +42,9 @@ class hub : public node_peer_hub {
 public:
   explicit hub(peer_hub_config config)
       : config_(std::move(config)), metrics_(config_.registry.get()) {
-    if (!config_.log) config_.log = [](std::string_view line) { spdlog::info("peer: {}", line); };
+    if (!config_.log) {
+      config_.log = [](std::string_view line) { log_info(log_component::peer).say("{}", line); };
+    }
     if (!config_.cluster_id || config_.observes) config_.cluster_id = [] { return std::string(); };
   }
   ~hub() override { stop(); }

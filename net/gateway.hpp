@@ -8,10 +8,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace prometheus {
 class Registry;
@@ -26,9 +24,6 @@ struct gateway_config {
   gateway_limits limits;
   /// What GET /metrics shows; the gateway registers its own metrics here. Not null.
   std::shared_ptr<prometheus::Registry> registry;
-  /// Takes a line for the node's log, from any gateway thread; may be empty. Bounded by the gateway
-  /// to a few lines a second.
-  std::function<void(std::string_view)> log;
 };
 
 /// A running gateway. Made and stopped by one thread; the rest happens on its own threads.

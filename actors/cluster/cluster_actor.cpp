@@ -1,8 +1,10 @@
 #include "actors/cluster/cluster_actor.hpp"
 
+#include "actors/wire/envelope_parts.hpp"
+#include "storage/base/log_line.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -112,7 +114,13 @@ void cluster_state::raft_told(const raft_changed& told) {
       if (context) {
         context_ = *std::move(context);
       } else {
-        spdlog::error("cluster: {}", context.error().detail);
+        log_error(log_component::cluster)
+            .sparsely()
+            .field("log", config_.log)
+            .say(
+                "{}. The members known before stay in force for links and changes. See that all "
+                "nodes run the same version.",
+                context.error().detail);
       }
     }
     update_links();
@@ -217,12 +225,16 @@ void cluster_state::announced(const proto::cluster_answer& answer) {
     announced_ = true;
     return;
   }
-  spdlog::debug("cluster: announcing this node: {}", answer.detail);
+  log_debug(log_component::cluster).say("announcing this node: {}", answer.detail);
   if (!answer.final) return;
   if (answer.code == errc::not_found) return set_removed(answer.detail);
   const auto reason = "the cluster does not take this node for its member: " + answer.detail;
   if (config_.view->unready() == reason) return;
-  spdlog::error("{}", reason);
+  log_error(log_component::cluster)
+      .say(
+          "{}. This node serves reads of what it has and says on /readyz that it is not ready; it "
+          "goes on asking. If its data directory was replaced, join under a new --node-id.",
+          reason);
   journal_.note(reason);
   config_.view->set_unready(reason);
 }
@@ -243,10 +255,11 @@ void cluster_state::tell_member() {
 
 void cluster_state::set_removed(const std::string& why) {
   removed_ = why;
-  spdlog::warn(
-      "this node was removed from its cluster. It answers reads of what it has, which "
-      "will not grow any more, and stays up until it is stopped. {}",
-      why);
+  log_warning(log_component::cluster)
+      .say(
+          "this node was removed from its cluster. It answers reads of what it has, which will "
+          "not grow any more, and stays up until it is stopped. {}",
+          why);
   journal_.note("removed from the cluster");
   config_.view->set_unready("this node was removed from its cluster");
   for (const auto& [node, address] : connected_)
@@ -261,8 +274,13 @@ void cluster_state::asked(const peer_envelope& envelope) {
   const auto request = proto::decode_cluster_request(envelope.head.span());
   if (request) return take(envelope.sender, *request);
   if (request.code() != errc::unsupported) {
-    spdlog::warn("cluster: node {} asked for something impossible: {}", envelope.sender,
-                 request.error().detail);
+    log_warning(log_component::cluster)
+        .sparsely()
+        .field("peer", wire::clean_text(envelope.sender))
+        .say(
+            "another node's question cannot be read: {}. It gets no answer. See that all nodes run "
+            "the same version.",
+            request.error().detail);
   }
 }
 

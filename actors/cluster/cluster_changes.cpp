@@ -2,10 +2,10 @@
 // travel to it. All of them may be tried again: a node that is let in twice is let in once, and one
 // that is gone stays gone.
 #include "actors/cluster/cluster_actor.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -139,15 +139,24 @@ void cluster_state::admit_node(const raft_report& group, const proto::announce_r
   auto admitted = admit(*group.members, ask.node, ask.cluster_id);
   if (!admitted) {
     if (admitted.code() == errc::unavailable) return retry_later(admitted.error().detail);
-    spdlog::warn("cluster: node {} at {} is not let in: {}", ask.node.node_id, ask.node.peer,
-                 admitted.error().detail);
+    log_warning(log_component::cluster)
+        .sparsely()
+        .field("peer", ask.node.node_id)
+        .field("address", ask.node.peer)
+        .field("code", to_string(admitted.code()))
+        .say("node {} is not let in: {}. It is told so and ends; nothing changes here.",
+             ask.node.node_id, admitted.error().detail);
     return failed(admitted.code(), admitted.error().detail);
   }
   const auto number = admitted->number;
   if (!admitted->needed) return complete_ok(number);
   const auto what = admitted->known ? "has new addresses" : "joins as a learner";
   propose(std::move(admitted->change), [this, number, what, node = ask.node] {
-    spdlog::info("cluster: node {} (number {}) at {} {}", node.node_id, number, node.peer, what);
+    log_info(log_component::cluster)
+        .field("peer", node.node_id)
+        .field("number", number)
+        .field("address", node.peer)
+        .say("node {} {}", node.node_id, what);
     journal_.note(fmt::format("node {} {}", node.node_id, what));
     complete_ok(number);
   });
@@ -174,7 +183,7 @@ void cluster_state::remove_node(const raft_report& group, const proto::remove_re
     });
   }
   propose(*std::move(change), [this, node = ask.node_id] {
-    spdlog::info("cluster: node {} is removed", node);
+    log_info(log_component::cluster).field("peer", node).say("node {} is removed", node);
     journal_.note(fmt::format("node {} is removed", node));
     complete_ok();
   });
@@ -217,7 +226,9 @@ void cluster_state::promote(const raft_report& group, const promotion_request& a
   auto change = promotion(*group.members, ask.number);
   if (!change) return failed(change.code(), change.error().detail);
   propose(*std::move(change), [this, node = name_of(ask.number)] {
-    spdlog::info("cluster: node {} has caught up and is a voter now", node);
+    log_info(log_component::cluster)
+        .field("peer", node)
+        .say("node {} has caught up and is a voter now", node);
     journal_.note(fmt::format("node {} is a voter now", node));
     complete_ok();
   });
@@ -251,8 +262,11 @@ void cluster_state::propose(roster_change change, std::function<void()> done) {
 
 void cluster_state::hand_over(const raft_report& group, raft::node_id target,
                               std::function<void()> done) {
-  spdlog::info("cluster: handing the lead of term {} to node {}", group.lead.term.value(),
-               name_of(target));
+  log_info(log_component::cluster)
+      .field("log", config_.log)
+      .field("term", group.lead.term.value())
+      .field("peer", name_of(target))
+      .say("handing the lead over to node {}", name_of(target));
   self_->request(config_.raft, caf::infinite, transfer_lead{target})
       .then(
           [this, done = std::move(done)](const raft_request_done& outcome) {

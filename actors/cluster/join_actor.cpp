@@ -1,9 +1,11 @@
 #include "actors/cluster/join_actor.hpp"
 
+#include "actors/wire/envelope_parts.hpp"
+#include "storage/base/log_line.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -113,7 +115,8 @@ void join_state::asked(const peer_envelope& envelope) {
     // Whoever knows the way to this port may say so as often as it likes: once is enough.
     const bool first = std::find(to_ask_.begin(), to_ask_.end(), envelope.sender) == to_ask_.end();
     if (first) {
-      spdlog::info("invited by node {}", envelope.sender);
+      const auto sender = wire::clean_text(envelope.sender);
+      log_info(log_component::cluster).field("peer", sender).say("invited by node {}", sender);
       to_ask_.push_front(envelope.sender);
       linked_.insert(envelope.sender);
     }
@@ -125,9 +128,9 @@ void join_state::progress(const std::string& what) {
   if (what == progress_) return;
   // Rounds repeat themselves; one line of each kind is enough for people.
   if (what.starts_with("asking")) {
-    spdlog::debug("joining: {}", what);
+    log_debug(log_component::cluster).say("joining: {}", what);
   } else {
-    spdlog::info("joining: {}", what);
+    log_info(log_component::cluster).sparsely().say("joining: {}", what);
     journal_.note(what);
     progress_ = what;
     if (config_.on_progress) config_.on_progress(what);

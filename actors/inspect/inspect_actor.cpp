@@ -2,12 +2,12 @@
 
 #include "actors/inspect/inspect_question.hpp"
 #include "actors/wire/envelope_parts.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <algorithm>
 #include <caf/send.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 
@@ -110,7 +110,10 @@ void inspect_state::refuse(const peer_envelope& envelope, const std::string& why
   const auto text = fmt::format("an envelope of {} was dropped: {} ({} so far)",
                                 wire::clean_text(envelope.sender), wire::clean_text(why), refused_);
   journal_.note(text);
-  spdlog::warn("inspect: {}", text);
+  log_warning(log_component::inspect)
+      .sparsely()
+      .field("peer", wire::clean_text(envelope.sender))
+      .say("{}. It is left out. See that all nodes and consoles run the same version.", text);
 }
 
 void inspect_state::link_told(const link_changed& change) {

@@ -2,12 +2,12 @@
 
 #include "actors/cluster/roster.hpp"
 #include "actors/wire/swim_codec.hpp"
+#include "storage/base/log_line.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <limits>
-#include <spdlog/spdlog.h>
 
 namespace cairn::actors {
 namespace {
@@ -93,7 +93,15 @@ void membership_state::refuse(const peer_envelope& envelope, const std::string& 
   const auto text = fmt::format("a message of node {} was refused: {} ({} refused so far)",
                                 wire::clean_text(envelope.sender), why, counters_.refused);
   journal_.note(text);
-  spdlog::warn("membership: {}", text);
+  log_warning(log_component::membership)
+      .sparsely()
+      .field("peer", wire::clean_text(envelope.sender))
+      .field("refused", counters_.refused)
+      .say(
+          "a message of another node was refused: {}. It is left out, and who answers is found out "
+          "by the others' messages. If this goes on, see that all nodes run the same version and "
+          "belong to one cluster.",
+          why);
 }
 
 void membership_state::link(const link_changed& change) {
@@ -170,9 +178,21 @@ void membership_state::tell(const swim::member_changed& change) {
                                 to_string(change.before), by);
   journal_.note(text);
   if (change.after == swim::member_state::failed) {
-    spdlog::warn("membership: {}; it stays a member", text);
+    log_warning(log_component::membership)
+        .field("peer", change.node)
+        .field("by", change.by)
+        .say(
+            "node {} does not answer any more and counts as failed. It stays a member, and the "
+            "log goes on as long as a majority answers. See whether it runs and can be reached; "
+            "if it will not come back, remove it with 'cairn cluster remove'.",
+            change.node);
   } else {
-    spdlog::info("membership: {}", text);
+    log_info(log_component::membership)
+        .field("peer", change.node)
+        .field("state", to_string(change.after))
+        .field("was", to_string(change.before))
+        .field("by", change.by)
+        .say("{}", text);
   }
 }
 

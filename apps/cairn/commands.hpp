@@ -11,6 +11,7 @@ void add_append_command(CLI::App& app, const global_options& global, int& code);
 void add_read_command(CLI::App& app, const global_options& global, int& code);
 void add_tail_command(CLI::App& app, const global_options& global, int& code);
 void add_logs_command(CLI::App& app, const global_options& global, int& code);
+void add_log_level_command(CLI::App& app, const global_options& global, int& code);
 void add_ready_command(CLI::App& app, const global_options& global, int& code);
 void add_cluster_command(CLI::App& app, const global_options& global, int& code);
 void add_console_command(CLI::App& app, const global_options& global, int& code);

@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   add_read_command(app, global, code);
   add_tail_command(app, global, code);
   add_logs_command(app, global, code);
+  add_log_level_command(app, global, code);
   add_ready_command(app, global, code);
   add_cluster_command(app, global, code);
   add_console_command(app, global, code);

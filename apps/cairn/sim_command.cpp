@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 namespace cairn::cli {
@@ -86,8 +85,6 @@ void print_run(std::uint64_t seed, const sim::seed_result& result) {
 
 int run_sim(const sim_options& options, const global_options& global) {
   const auto begin = steady::now();
-  // What simulated nodes say to their operators about broken disks is of no use here.
-  spdlog::set_level(spdlog::level::off);
   const bool timed = options.minutes > 0;
   const std::uint64_t count = options.seeds != 0
                                   ? options.seeds

@@ -48,6 +48,10 @@ handler handler_of(route_id route, http_method method) {
       return {check_inspection, run_describe_raft};
     case route_id::events:
       return {check_events, run_events};
+    case route_id::log_levels:
+      return {check_inspection, run_show_log_levels};
+    case route_id::log_level:
+      return {check_set_log_level, run_set_log_level};
     case route_id::livez:
       return {check_health, run_livez};
     case route_id::readyz:

@@ -47,6 +47,9 @@ void run_describe_cluster(exchange& x, const request_head& head, std::string_vie
 void run_describe_node(exchange& x, const request_head& head, std::string_view body);
 void run_describe_raft(exchange& x, const request_head& head, std::string_view body);
 std::optional<problem> check_actor(exchange& x, check_input& in);
+void run_show_log_levels(exchange& x, const request_head& head, std::string_view body);
+std::optional<problem> check_set_log_level(exchange& x, check_input& in);
+void run_set_log_level(exchange& x, const request_head& head, std::string_view body);
 void run_list_actors(exchange& x, const request_head& head, std::string_view body);
 void run_describe_actor(exchange& x, const request_head& head, std::string_view body);
 

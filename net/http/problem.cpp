@@ -131,7 +131,7 @@ problem problem_of(const failure& what, std::string_view log) {
   return made;
 }
 
-std::string to_json(const problem& what, write_outcome outcome) {
+std::string to_json(const problem& what, write_outcome outcome, std::string_view trace_id) {
   std::string out = "{\"type\":";
   append_json_lossy(out, "urn:cairn:problem:" + what.code);
   append_json_key(out, "title");
@@ -146,6 +146,10 @@ std::string to_json(const problem& what, write_outcome outcome) {
   if (outcome != write_outcome::not_a_write) {
     append_json_key(out, "outcome");
     append_json_lossy(out, outcome == write_outcome::unknown ? "unknown" : "rejected");
+  }
+  if (!trace_id.empty()) {
+    append_json_key(out, "request_id");
+    append_json_lossy(out, trace_id);
   }
   out += "}\n";
   return out;

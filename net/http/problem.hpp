@@ -49,7 +49,8 @@ struct problem {
 /// From an error of the node, with its facts (bounds, leader, Retry-After).
 [[nodiscard]] problem problem_of(const failure& what, std::string_view log);
 
-/// The JSON text. `outcome` adds the member `outcome`.
-[[nodiscard]] std::string to_json(const problem& what, write_outcome outcome);
+/// The JSON text. `outcome` adds the member `outcome`, a `trace_id` the member `request_id`.
+[[nodiscard]] std::string to_json(const problem& what, write_outcome outcome,
+                                  std::string_view trace_id = {});
 
 }  // namespace cairn::net

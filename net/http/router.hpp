@@ -29,6 +29,8 @@ enum class route_id : std::uint8_t {
   actors,
   actor,
   node,
+  log_levels,
+  log_level,
   events,
   livez,
   readyz,

@@ -35,9 +35,13 @@ bool is_traceparent(std::string_view value) {
          is_lower_hex(value.substr(53, 2));
 }
 
+std::string_view trace_id_of(std::string_view value) {
+  return value.substr(3, 32);
+}
+
 void append_child_traceparent(std::string& out, std::string_view parent, std::uint64_t span_id) {
   out += "00-";
-  out += parent.substr(3, 32);
+  out += trace_id_of(parent);
   fmt::format_to(std::back_inserter(out), "-{:016x}-", span_id);
   out += parent.substr(53, 2);
 }

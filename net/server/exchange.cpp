@@ -47,6 +47,16 @@ void exchange::take_traceparent(std::string_view value) {
   if (is_traceparent(value)) traceparent_ = value;
 }
 
+const std::string& exchange::trace_id() {
+  if (!trace_id_.empty()) return trace_id_;
+  if (traceparent_.empty()) {
+    trace_id_ = fmt::format("{:016x}{:016x}", context_->next_span_id(), context_->next_span_id());
+  } else {
+    trace_id_ = trace_id_of(traceparent_);
+  }
+  return trace_id_;
+}
+
 void exchange::write_head(int answer_status, std::string_view content_type,
                           std::optional<std::uint64_t> length, std::string_view header_lines) {
   status = answer_status;
@@ -111,7 +121,11 @@ void exchange::fail(const problem& what) {
       (what.status == 504 || what.may_be_stored) && outcome != write_outcome::not_a_write
           ? write_outcome::unknown
           : outcome;
-  answer(what.status, "application/problem+json", to_json(what, said), what.header_lines);
+  answered_outcome = said;
+  problem_code = what.code;
+  if (what.status == 429 || what.status >= 500) problem_detail = what.detail;
+  answer(what.status, "application/problem+json", to_json(what, said, trace_id()),
+         what.header_lines);
 }
 
 void exchange::begin_stream(int answer_status, std::string_view content_type,

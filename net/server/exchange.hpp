@@ -109,6 +109,10 @@ public:
   std::string out;    ///< put out but not yet taken by the session
   bool done = false;  ///< `out` ends the answer
   int status = 0;     ///< 0 until the answer has begun
+  // Of an answer that is a problem, for the node's log.
+  std::string problem_code;
+  std::string problem_detail;  ///< of 429 and 5xx, which are about the node and not the request
+  write_outcome answered_outcome = write_outcome::not_a_write;
   std::unique_ptr<body_stream> stream;
 
   // --- what is waited for ----------------------------------------------------------------------
@@ -127,6 +131,10 @@ public:
 
   /// Remembers a valid traceparent; others are ignored as the standard says.
   void take_traceparent(std::string_view value);
+
+  /// What tells this request from others in the node's log and in problems: the trace id of its
+  /// traceparent, or one that is made up when it is first asked for.
+  [[nodiscard]] const std::string& trace_id();
 
   /// Answers with a body of known length. `header_lines` are complete lines.
   void answer(int answer_status, std::string_view content_type, std::string_view body,
@@ -163,6 +171,7 @@ private:
   exchange_owner* owner_ = nullptr;
   worker_context* context_ = nullptr;
   std::string traceparent_;
+  std::string trace_id_;
 };
 
 }  // namespace cairn::net

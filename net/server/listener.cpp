@@ -1,5 +1,7 @@
 #include "net/server/listener.hpp"
 
+#include "storage/base/log_line.hpp"
+
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -96,7 +98,13 @@ void listener::accept_ready() {
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // No descriptors or memory: waiting at once again would spin.
-    workers_.front()->log(fmt::format("http: cannot accept: {}", std::strerror(errno)));
+    log_warning(log_component::gateway)
+        .sparsely()
+        .say(
+            "accepting a connection failed: {}. Clients wait in the kernel's queue; it is tried "
+            "again in {} ms. If files have run out, raise the limit of open files, or lower "
+            "--max-connections.",
+            std::strerror(errno), k_pause.count());
     return pause(k_pause);
   }
   wait();

@@ -41,6 +41,12 @@ void session::abort() {
   home_.forget(*this);
 }
 
+std::string session::client_address() const {
+  boost::system::error_code ec;
+  const auto client = socket_.remote_endpoint(ec);
+  return ec ? std::string() : client.address().to_string();
+}
+
 exchange& session::new_exchange() {
   exchange* const x = home_.take_exchange();
   x->begin(*this, home_.context());

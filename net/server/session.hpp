@@ -92,6 +92,7 @@ private:
   [[nodiscard]] bool can_take_request() const;
   void check_read_deadline(steady_time now);
   void time_out(std::string_view what);
+  [[nodiscard]] std::string client_address() const;
 
   worker& home_;
   loop_socket socket_;

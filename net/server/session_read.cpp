@@ -1,5 +1,6 @@
 // session: from bytes to requests.
 #include "net/handlers/dispatch.hpp"
+#include "net/server/request_log.hpp"
 #include "net/server/session.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -258,12 +259,9 @@ void session::release_held(exchange& x) {
 
 void session::refuse(problem what) {
   home_.metrics().count_refused(refusal::bad_request);
-  boost::system::error_code ignored;
-  const auto peer = socket_.remote_endpoint(ignored);
-  home_.log(fmt::format("http: refused a request of {} with {}: {}", peer.address().to_string(),
-                        what.status, what.detail));
   exchange& x = new_exchange();
   x.method = http_method::other;
+  log_refusal(x, client_address(), what);
   stop_reading();
   x.fail(std::move(what).closing());
 }

@@ -1,4 +1,5 @@
 // session: from answers to bytes.
+#include "net/server/request_log.hpp"
 #include "net/server/session.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -92,6 +93,7 @@ void session::collect_output() {
 void session::finish_front() {
   exchange& x = *exchanges_.front();
   home_.metrics().count_request(x.method, x.route, x.status, home_.context().now - x.started);
+  if (wants_line(x)) log_answer(x, client_address(), home_.context().now - x.started);
   if (!x.keep_alive) {
     // What came behind it will not be answered.
     close_when_written_ = true;

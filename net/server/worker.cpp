@@ -13,7 +13,6 @@ namespace cairn::net {
 namespace {
 
 constexpr std::size_t k_handlers_per_round = 256;  // then the port is flushed and answers go out
-constexpr std::uint32_t k_log_lines_per_second = 5;
 
 /// Fine enough for the smallest deadline, rare enough to cost nothing.
 std::chrono::milliseconds tick_period(const gateway_limits& limits) {
@@ -190,15 +189,6 @@ exchange* worker::take_exchange() {
 void worker::give_back(exchange* used) {
   used->release();
   free_exchanges_.push_back(used);
-}
-
-void worker::log(std::string_view line) {
-  if (!shared_.config.log) return;
-  if (log_second_ != date_second_) {
-    log_second_ = date_second_;
-    log_lines_ = 0;
-  }
-  if (++log_lines_ <= k_log_lines_per_second) shared_.config.log(line);
 }
 
 }  // namespace cairn::net

@@ -83,8 +83,6 @@ public:
   void mark_dirty(session& s);
   /// `s` has closed.
   void forget(session& s);
-  /// A line for the node's log; dropped when there have been many lately.
-  void log(std::string_view line);
 
 private:
   static constexpr std::size_t k_arriving_max = 16;
@@ -115,8 +113,6 @@ private:
   std::vector<exchange*> free_exchanges_;
   std::function<void()> when_idle_;
   std::int64_t date_second_ = -1;
-  std::int64_t log_second_ = -1;
-  std::uint32_t log_lines_ = 0;
 };
 
 }  // namespace cairn::net

@@ -6,7 +6,6 @@
 #include "tests/actor/backend_world.hpp"
 
 #include <doctest/doctest.h>
-#include <spdlog/spdlog.h>
 
 using namespace cairn;
 using namespace cairn::actors;
@@ -226,8 +225,6 @@ TEST_CASE("log actor: rolls and removals are events, one a second of each") {
 }
 
 TEST_CASE("log actor: a full disk refuses room and batches, and both work again later") {
-  const auto level = spdlog::get_level();
-  spdlog::set_level(spdlog::level::off);
   log_world world;
   CHECK(world.write(1, 100).code == errc::none);
   world.env.set_capacity_bytes(world.env.used_bytes());
@@ -239,12 +236,9 @@ TEST_CASE("log actor: a full disk refuses room and batches, and both work again 
   const auto room = world.ask<room_reserved>(reserve_room{1 * k_mib_bytes});
   CHECK(room.code == errc::none);
   CHECK(room.room_bytes >= 1 * k_mib_bytes);
-  spdlog::set_level(level);
 }
 
 TEST_CASE("log actor: a failed sync is answered, reported to the node, and final") {
-  const auto level = spdlog::get_level();
-  spdlog::set_level(spdlog::level::off);
   log_world world;
   CHECK(world.write(1, 100).code == errc::none);
   world.env.fail(sim_op::sync_data, 1, errc::io_error);
@@ -253,7 +247,6 @@ TEST_CASE("log actor: a failed sync is answered, reported to the node, and final
   CHECK(world.write(1, 100).code == errc::io_error);
   CHECK(world.count<log_fenced>() == 0);
   CHECK(world.gate->fenced());
-  spdlog::set_level(level);
 }
 
 TEST_CASE("log actor: an install ends the segment actors of the old log") {

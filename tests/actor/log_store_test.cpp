@@ -7,7 +7,6 @@
 
 #include <doctest/doctest.h>
 #include <optional>
-#include <spdlog/spdlog.h>
 #include <string>
 
 using namespace cairn;
@@ -39,13 +38,6 @@ std::unique_ptr<log_store> open_store(storage::env& env, retention_config retent
   REQUIRE_MESSAGE(opened.ok(), opened.error().detail);
   return std::move(*opened);
 }
-
-/// Hundreds of failed disks are expected here.
-struct quiet_log {
-  quiet_log() { spdlog::set_level(spdlog::level::off); }
-  ~quiet_log() { spdlog::set_level(before); }
-  spdlog::level::level_enum before = spdlog::get_level();
-};
 
 void must(const status& s) {
   REQUIRE_MESSAGE(s.ok(), s.error().detail);
@@ -181,7 +173,6 @@ TEST_CASE("log store: a vote is a number, and the name in an old file is not one
 }
 
 TEST_CASE("log store: a new log is blank until it is bootstrapped, wherever the power goes") {
-  const quiet_log quiet;
   for (std::uint64_t stop = 1;; ++stop) {
     sim_env env(stop);
     CAPTURE(stop);
@@ -213,7 +204,6 @@ TEST_CASE("log store: a new log is blank until it is bootstrapped, wherever the 
 }
 
 TEST_CASE("log store: a log written alone gets its group behind what is there") {
-  const quiet_log quiet;
   for (std::uint64_t stop = 1;; ++stop) {
     sim_env env(stop);
     CAPTURE(stop);
@@ -254,7 +244,6 @@ TEST_CASE("log store: a new group needs one voter and a log that has no group") 
 }
 
 TEST_CASE("log store: a batch is on disk in Raft's order, wherever the power goes") {
-  const quiet_log quiet;
   int whole = 0;
   int partly = 0;
   for (std::uint64_t stop = 1;; ++stop) {
@@ -307,7 +296,6 @@ TEST_CASE("log store: a batch is on disk in Raft's order, wherever the power goe
 }
 
 TEST_CASE("log store: an install is the old log or the new one, wherever the power goes") {
-  const quiet_log quiet;
   session_table seen;
   seen.advance(log_index(41));
   for (std::uint64_t stop = 1;; ++stop) {
@@ -354,7 +342,6 @@ TEST_CASE("log store: an install is the old log or the new one, wherever the pow
 }
 
 TEST_CASE("log store: a batch that met a full disk goes on where it stopped") {
-  const quiet_log quiet;
   sim_env env(1);
   auto store = open_store(env);
   must(store->bootstrap(group_of({raft::node_id(1)})));
@@ -380,7 +367,6 @@ TEST_CASE("log store: a batch that met a full disk goes on where it stopped") {
 }
 
 TEST_CASE("log store: whether the disk counts as full is not its to say") {
-  const quiet_log quiet;
   sim_env env(1);
   auto store = open_store(env);
   must(store->bootstrap(group_of({raft::node_id(1)})));
@@ -397,7 +383,6 @@ TEST_CASE("log store: whether the disk counts as full is not its to say") {
 }
 
 TEST_CASE("log store: a failed write, sync or save is never tried again") {
-  const quiet_log quiet;
   struct fault {
     sim_op kind;
     const char* path;
@@ -483,7 +468,6 @@ TEST_CASE("log store: retention trims what is published and says where the log b
 }
 
 TEST_CASE("log store: an entry whose offset contradicts the log ends the node, not the data") {
-  const quiet_log quiet;
   sim_env env(1);
   auto store = open_store(env);
   must(store->bootstrap(group_of({raft::node_id(1)})));

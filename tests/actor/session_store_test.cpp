@@ -6,7 +6,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <optional>
-#include <spdlog/spdlog.h>
 #include <string>
 
 using namespace cairn;
@@ -16,13 +15,6 @@ using namespace cairn::testing;
 namespace {
 
 const std::string k_sessions_path = "/log/sessions";
-
-/// Failed disks are expected here.
-struct quiet_log {
-  quiet_log() { spdlog::set_level(spdlog::level::off); }
-  ~quiet_log() { spdlog::set_level(before); }
-  spdlog::level::level_enum before = spdlog::get_level();
-};
 
 proto::append_identity key(std::uint64_t number) {
   return proto::identity_of_key(fmt::format("key-{}", number));
@@ -128,7 +120,6 @@ TEST_CASE("session store: without a file the log is read from its start, with on
 }
 
 TEST_CASE("session store: a save is the old state or the new one, wherever the power goes") {
-  const quiet_log quiet;
   for (std::uint64_t stop = 1;; ++stop) {
     sim_env env(stop);
     CAPTURE(stop);
@@ -200,7 +191,6 @@ TEST_CASE("session store: a log without stamps is trimmed as ever") {
 
 TEST_CASE(
     "session store: a damaged file is made anew, unless entries that it stands for are gone") {
-  const quiet_log quiet;
   sim_env env(1);
   session_world world(env, {.bytes = 8'000});
   for (std::uint64_t i = 1; i <= 30; ++i)
@@ -257,7 +247,6 @@ TEST_CASE("session store: a snapshot's state is kept, and holds the log until a 
 
 TEST_CASE(
     "session store: a full disk leaves the old state and does no harm, a failed sync fences") {
-  const quiet_log quiet;
   sim_env env(1);
   session_world world(env);
   world.write(1);

@@ -18,7 +18,7 @@ from harness.node import Node, cairn, clean_environment
 from harness.workload import read_all, read_values
 
 COMMANDS = (("append",), ("read",), ("tail",), ("logs",), ("logs", "describe"), ("logs", "list"), ("ready",),
-            ("verify",), ("bench",), ("console",))
+            ("verify",), ("bench",), ("console",), ("log-level",))
 NO_BAR_BEFORE_S = 0.1  # progress_bar::update
 ESTABLISHED = "01"
 OK, FAILED, USAGE, UNREACHABLE, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 130

@@ -10,17 +10,10 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <fstream>
-#include <spdlog/spdlog.h>
 #include <sstream>
 
 namespace cairn::testing {
 namespace {
-
-// What simulated nodes say to their operators about broken disks is of no use here.
-const bool quiet = [] {
-  spdlog::set_level(spdlog::level::off);
-  return true;
-}();
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);

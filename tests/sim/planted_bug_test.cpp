@@ -7,16 +7,9 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace cairn::testing {
 namespace {
-
-// What simulated nodes say to their operators about broken disks is of no use here.
-const bool quiet = [] {
-  spdlog::set_level(spdlog::level::off);
-  return true;
-}();
 
 // What is found must be a broken promise, and no accident of the simulation.
 void must_be_found(int bug, std::uint64_t seeds_max, const sim::swarm_tweak& tweak) {

@@ -20,12 +20,13 @@ class Node:
     Use as a context manager or call kill(): no process outlives its test.
     """
 
-    def __init__(self, directory, node_id="n1", args=(), env=None, log=None):
+    def __init__(self, directory, node_id="n1", args=(), env=None, log=None, stderr=None):
         self.directory = Path(directory)
         self.node_id = node_id
         self.args = list(args)
         self.env = dict(env or {})
         self.log = Path(log) if log else self.directory.with_name(self.directory.name + ".log")
+        self.stderr = stderr  # a descriptor that gets what would go to `log`
         self.http = "127.0.0.1:0"
         self.process = None
         self.ports = None
@@ -52,7 +53,8 @@ class Node:
             log.flush()
             self.life_begins = log.tell()
             self.process = subprocess.Popen(command or self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env={**clean_environment(), **self.env})
+                                            stderr=log if self.stderr is None else self.stderr,
+                                            env={**clean_environment(), **self.env})
         return self
 
     def start(self, timeout_s=START_TIMEOUT_S):

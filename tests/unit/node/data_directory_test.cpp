@@ -1,6 +1,5 @@
 #include "apps/data_directory.hpp"
 
-#include "apps/node_log.hpp"
 #include "tests/support/sim_env.hpp"
 
 #include <doctest/doctest.h>
@@ -185,13 +184,6 @@ TEST_CASE("data directory: ports.json survives that somebody removed it before t
   env.set_capacity_bytes(env.used_bytes());
   CHECK(data->write_ports(ports).ok());
   CHECK(env.exists("/data/ports.json"));
-}
-
-TEST_CASE("node log: text becomes a JSON string whatever is in it") {
-  CHECK(json_quoted("plain") == "\"plain\"");
-  CHECK(json_quoted("a\"b\\c\n") == "\"a\\\"b\\\\c\\u000a\"");
-  CHECK(json_quoted("gr\xc3\xbc\xc3\x9f") == "\"gr\xc3\xbc\xc3\x9f\"");
-  CHECK(json_quoted("\xff\xc3") == "\"\\ufffd\\ufffd\"");
 }
 
 }  // namespace
