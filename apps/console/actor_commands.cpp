@@ -159,9 +159,11 @@ std::string print_actor(const document& learned, const arguments& /*given*/, con
   line("state", printable(one.state(), on.utf8));
   line("mailbox", fmt::format("{} waiting", count_of(one.mailbox(), "message")));
   line("handled", count_of(one.processed(), "message"));
-  const auto each = one.processed() == 0 ? 0 : one.busy_ns() / one.processed();
-  line("busy", fmt::format("{} in handlers, {} a message", duration_text(one.busy_ns() / 1'000'000),
-                           short_time_text(each)));
+  if (one.busy_ns() > 0 && one.processed() > 0) {
+    line("busy",
+         fmt::format("{} in handlers, {} a message", duration_text(one.busy_ns() / 1'000'000),
+                     short_time_text(one.busy_ns() / one.processed())));
+  }
   line("restarts", std::to_string(one.restarts()));
   for (int i = 0; i < one.events_size(); ++i) {
     line(i == 0 ? "events" : "", printable(one.events(i), on.utf8));
@@ -185,7 +187,8 @@ std::string print_mailbox(const document& learned, const arguments& given, const
   }
   std::stable_sort(rows.begin(), rows.end(), [](const row& a, const row& b) {
     if (a.actor->mailbox() != b.actor->mailbox()) return a.actor->mailbox() > b.actor->mailbox();
-    return a.actor->busy_ns() > b.actor->busy_ns();
+    if (a.actor->busy_ns() != b.actor->busy_ns()) return a.actor->busy_ns() > b.actor->busy_ns();
+    return a.actor->processed() > b.actor->processed();
   });
   const auto limit = arguments::number(given.value("--limit"), k_mailboxes_shown);
   table list({{"NODE"},
@@ -203,7 +206,7 @@ std::string print_mailbox(const document& learned, const arguments& given, const
               printable(one.name(), on.utf8),
               {count_text(one.mailbox()), one.mailbox() > 0 ? tint::yellow : tint::plain},
               count_text(one.processed()),
-              duration_text(one.busy_ns() / 1'000'000)});
+              one.busy_ns() == 0 ? "-" : duration_text(one.busy_ns() / 1'000'000)});
   }
   std::string rest;
   if (rows.size() > limit) {
@@ -237,7 +240,8 @@ void add_actor_commands(std::vector<command>& to) {
   to.push_back({"mailbox",
                 "deepest mailbox first, over all nodes",
                 "MAILBOX: messages that wait now. HANDLED and BUSY: messages, and time spent in "
-                "their handlers, since the actor started. Of equal ones the busiest comes first.",
+                "their handlers (- where it is not measured), since the actor started. Of equal "
+                "ones the one that has done most comes first.",
                 {{"NODE", word_kind::node}},
                 {{"--limit", "N", word_kind::number, "shows so many (20)"}},
                 ask_mailbox,

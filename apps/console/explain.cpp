@@ -228,7 +228,7 @@ std::string absence_text(const situation& seen, std::string_view node) {
     const bool failed = member->state() == "failed";
     std::string text = failed                      ? "it stopped answering and was given up"
                        : member->state() == "left" ? "it has left"
-                                                   : "it is suspected to have failed";
+                                                   : "it is suspected";
     if (!member->by().empty()) text += fmt::format(" by {}", member->by());
     if (member->since_ms() > 0) {
       text += fmt::format(" at {}", time_and_age(member->since_ms(), seen.now_ms));

@@ -23,9 +23,8 @@ struct told_election {
 /// The more it says about why somebody stood, the higher.
 int rank_of(const v1::Election& one) {
   const auto& cause = one.cause();
-  if (cause == "no-heartbeat" || cause == "transfer" || cause == "start" || cause == "only-voter") {
-    return 3;
-  }
+  if (cause == "no-heartbeat" || cause == "transfer" || cause == "only-voter") return 4;
+  if (cause == "start") return 3;  // of one that does not know who led
   return cause == "lost-quorum" || cause == "leader-removed" ? 2 : 1;
 }
 
@@ -146,7 +145,7 @@ void explain_election(const situation& seen, std::vector<finding>& into) {
        fmt::format("The last election was for term {}, at {}: {}. {}.", last.what->term(),
                    time_and_age(last.what->time_ms(), seen.now_ms), cause_text(seen, last),
                    winner.empty() ? std::string("Nobody has won it yet") : winner + " won it")});
-  if (!last.what->detail().empty()) {
+  if (!last.what->detail().empty() && last.what->cause() != "only-voter") {
     into.push_back({k_topic_election, weight::note,
                     fmt::format("{} says: {}", last.by->node, last.what->detail())});
   }

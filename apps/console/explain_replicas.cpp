@@ -153,6 +153,7 @@ void explain_replicas(const situation& seen, std::vector<finding>& into) {
     into.push_back({k_topic_replicas, weight::note,
                     fmt::format("{} is alone: there is no other copy.", leader->node)});
   } else if (!fine.empty()) {
+    std::sort(fine.begin(), fine.end());
     into.push_back(
         {k_topic_replicas, weight::good,
          fmt::format("{} {} up with {} (at most {} entries on their way).", names_text(fine),

@@ -57,7 +57,13 @@ std::string peers_text(const reply& leader, const screen& on) {
               {"IN FLIGHT", align::right},
               {"LAST CONTACT", align::right},
               {"LINK"}});
-  for (const auto& peer : raft.peers()) {
+  std::vector<const v1::RaftPeer*> peers;
+  for (const auto& peer : raft.peers())
+    peers.push_back(&peer);
+  std::sort(peers.begin(), peers.end(),
+            [](const auto* a, const auto* b) { return a->node() < b->node(); });
+  for (const auto* one : peers) {
+    const auto& peer = *one;
     const auto last = raft.last_index();
     const auto behind = last > peer.match_index() ? last - peer.match_index() : 0;
     const bool late =

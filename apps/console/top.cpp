@@ -79,7 +79,10 @@ std::vector<top_view::actor_row> top_view::busiest() const {
         const auto old = row.before->actors.find(id);
         if (old != row.before->actors.end()) {
           one.messages_per_s = grown(old->second.processed(), actor.processed()) / row.seconds();
-          one.busy_percent = grown(old->second.busy_ns(), actor.busy_ns()) / 1e7 / row.seconds();
+          // 0 in all its life: it is not measured.
+          if (actor.busy_ns() > 0) {
+            one.busy_percent = grown(old->second.busy_ns(), actor.busy_ns()) / 1e7 / row.seconds();
+          }
         }
       }
       all.push_back(std::move(one));
@@ -88,7 +91,8 @@ std::vector<top_view::actor_row> top_view::busiest() const {
   std::stable_sort(all.begin(), all.end(), [](const actor_row& a, const actor_row& b) {
     const auto busy = [](const actor_row& one) { return one.busy_percent.value_or(0); };
     if (busy(a) != busy(b)) return busy(a) > busy(b);
-    return a.actor->mailbox() > b.actor->mailbox();
+    if (a.actor->mailbox() != b.actor->mailbox()) return a.actor->mailbox() > b.actor->mailbox();
+    return a.messages_per_s.value_or(0) > b.messages_per_s.value_or(0);
   });
   return all;
 }

@@ -29,6 +29,17 @@ TEST_CASE("explain: the election after the leader was killed: who stood, why, wh
   check_told(seen, "election", "n3 noted at 06:56:58.800: the link to n1 is down: end of file");
 }
 
+TEST_CASE("explain: of two that stood, the one that knows who led before says why") {
+  auto seen = three_nodes();
+  take_away(seen, "n1");
+  add_election(seen, "n3", fmt::format(R"(term: 3 time_ms: {} cause: "start")", k_elected_ms - 5));
+  add_election(seen, "n2",
+               fmt::format(R"(term: 3 time_ms: {} cause: "no-heartbeat" leader: "n2" previous: "n1"
+                              silence_ms: 1230)",
+                           k_elected_ms));
+  check_told(seen, "election", "n2 stood for election because nothing had come from n1");
+}
+
 TEST_CASE("explain: the former leader is back: its process had ended") {
   auto seen = three_nodes();
   node(seen, "n1").facts.set_started_ms(k_elected_ms + 20'000);
