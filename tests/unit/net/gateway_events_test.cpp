@@ -32,7 +32,8 @@ v1::Event event(std::uint64_t id, const std::string& kind, const std::string& te
   return out;
 }
 
-/// The events of some nodes, which answer at once, or never when there is nothing new.
+/// The events of some nodes, which answer at once, or never when there is nothing new. The gateway
+/// asks on its own thread, to its own end.
 class event_nodes {
 public:
   struct ring {
@@ -42,27 +43,52 @@ public:
     bool away = false;
   };
 
+  /// A ring that nobody else touches meanwhile.
+  class held_ring {
+  public:
+    held_ring(std::mutex& mutex, ring& what) : lock_(mutex), what_(&what) {}
+    ring* operator->() { return what_; }
+
+  private:
+    std::unique_lock<std::mutex> lock_;
+    ring* what_;
+  };
+
   explicit event_nodes(gateway_fixture& f) {
-    f.node.answer_questions(
-        [this](const v1::InspectRequest& question) { return answer(question); });
+    f.node.answer_questions([known = known_](const v1::InspectRequest& question) {
+      const std::lock_guard lock(known->mutex);
+      return answer(known->rings, question);
+    });
   }
-  ring& operator[](const std::string& node) { return rings_[node]; }
+  held_ring operator[](const std::string& node) {
+    const auto ring_of = [&]() -> ring& {
+      const std::lock_guard lock(known_->mutex);
+      return known_->rings[node];
+    };
+    ring& found = ring_of();
+    return {known_->mutex, found};
+  }
 
 private:
   using got = net::outcome<inspect_answer>;
+  struct known_rings {
+    std::mutex mutex;
+    std::map<std::string, ring> rings;
+  };
 
-  std::optional<got> answer(const v1::InspectRequest& question) {
+  static std::optional<got> answer(std::map<std::string, ring>& rings,
+                                   const v1::InspectRequest& question) {
     auto out = std::make_shared<v1::InspectAnswer>();
     const auto node = question.node().empty() ? "n1" : question.node();
     out->set_node(node);
     if (question.has_members()) {
-      for (const auto& known : rings_)
+      for (const auto& known : rings)
         out->mutable_members()->add_members()->set_id(known.first);
       return got(inspect_answer{.what = out});
     }
-    const auto found = rings_.find(node);
-    if (found == rings_.end() || found->second.away) {
-      return got(failure{.code = found == rings_.end() ? errc::not_found : errc::unavailable,
+    const auto found = rings.find(node);
+    if (found == rings.end() || found->second.away) {
+      return got(failure{.code = found == rings.end() ? errc::not_found : errc::unavailable,
                          .detail = "no answer of " + node});
     }
     const ring& from = found->second;
@@ -85,7 +111,7 @@ private:
     return got(inspect_answer{.what = out});
   }
 
-  std::map<std::string, ring> rings_;
+  std::shared_ptr<known_rings> known_ = std::make_shared<known_rings>();
 };
 
 /// Reads on until `wanted` was there; all that was read.
@@ -99,7 +125,7 @@ std::string read_until(raw_client& client, std::string_view wanted) {
 TEST_CASE("events: a stream tells what there is, with ids, kinds and fields") {
   gateway_fixture f;
   event_nodes nodes(f);
-  nodes["n1"].events = {event(1, "election", "n2 stands"), event(2, "leader", "n2 leads")};
+  nodes["n1"]->events = {event(1, "election", "n2 stands"), event(2, "leader", "n2 leads")};
   raw_client client = f.connect();
   client.send(get("/v1/events", k_events));
   const auto head = client.receive(true);
@@ -116,7 +142,7 @@ TEST_CASE("events: a stream tells what there is, with ids, kinds and fields") {
 TEST_CASE("events: ?kind= filters, and a kind that is none is named") {
   gateway_fixture f;
   event_nodes nodes(f);
-  nodes["n1"].events = {event(1, "segment", "rolls"), event(2, "leader", "n2 leads")};
+  nodes["n1"]->events = {event(1, "segment", "rolls"), event(2, "leader", "n2 leads")};
   raw_client client = f.connect();
   client.send(get("/v1/events?kind=election,leader", k_events));
   const auto text = read_until(client, "n2 leads");
@@ -129,9 +155,9 @@ TEST_CASE("events: ?kind= filters, and a kind that is none is named") {
 TEST_CASE("events: Last-Event-ID resumes behind it, and a slow reader is told of its gap") {
   gateway_fixture f;
   event_nodes nodes(f);
-  nodes["n1"].forgotten = 5;
+  nodes["n1"]->forgotten = 5;
   for (std::uint64_t id = 6; id < 9; ++id)
-    nodes["n1"].events.push_back(event(id, "link", fmt::format("event {}", id)));
+    nodes["n1"]->events.push_back(event(id, "link", fmt::format("event {}", id)));
   SUBCASE("nothing is lost") {
     raw_client client = f.connect();
     client.send(get("/v1/events", std::string(k_events) + "Last-Event-ID: n1:1f.7\r\n"));
@@ -165,8 +191,8 @@ TEST_CASE("events: Last-Event-ID resumes behind it, and a slow reader is told of
 TEST_CASE("events: ?node= asks another node, and one that is not there is a problem") {
   gateway_fixture f;
   event_nodes nodes(f);
-  nodes["n1"];
-  nodes["n2"].events = {event(1, "leader", "as n2 saw it")};
+  (void)nodes["n1"];
+  nodes["n2"]->events = {event(1, "leader", "as n2 saw it")};
   raw_client client = f.connect();
   client.send(get("/v1/events?node=n2", k_events));
   CHECK(read_until(client, "as n2 saw it").find("\"node\":\"n2\"") != std::string::npos);
@@ -176,9 +202,9 @@ TEST_CASE("events: ?node= asks another node, and one that is not there is a prob
 TEST_CASE("events: ?cluster=true merges all members, and goes on without one that is away") {
   gateway_fixture f;
   event_nodes nodes(f);
-  nodes["n1"].events = {event(1, "leader", "as n1 saw it")};
-  nodes["n2"].events = {event(4, "leader", "as n2 saw it")};
-  nodes["n3"].away = true;
+  nodes["n1"]->events = {event(1, "leader", "as n1 saw it")};
+  nodes["n2"]->events = {event(4, "leader", "as n2 saw it")};
+  nodes["n3"]->away = true;
   raw_client client = f.connect();
   client.send(get("/v1/events?cluster=true", k_events));
   std::string text;
@@ -192,7 +218,7 @@ TEST_CASE("events: ?cluster=true merges all members, and goes on without one tha
   CHECK(text.find("event: unreachable\ndata: {\"node\":\"n3\",\"problem\":{") != std::string::npos);
   SUBCASE("a position in all of them resumes all of them") {
     raw_client again = f.connect();
-    nodes["n1"].events.push_back(event(2, "leader", "later on n1"));
+    nodes["n1"]->events.push_back(event(2, "leader", "later on n1"));
     again.send(get("/v1/events?cluster=true",
                    std::string(k_events) + "Last-Event-ID: n1:1f.1,n2:1f.3\r\n"));
     std::string rest;
@@ -210,7 +236,7 @@ TEST_CASE("events: many pages come in order, however slowly they are taken") {
   gateway_fixture f;
   event_nodes nodes(f);
   for (std::uint64_t id = 1; id <= 1'000; ++id)
-    nodes["n1"].events.push_back(event(id, "link", fmt::format("event {}.", id)));
+    nodes["n1"]->events.push_back(event(id, "link", fmt::format("event {}.", id)));
   raw_client client = f.connect();
   client.send(get("/v1/events", k_events));
   for (std::uint64_t id = 1; id <= 1'000; ++id) {
@@ -223,7 +249,7 @@ TEST_CASE("events: many pages come in order, however slowly they are taken") {
 TEST_CASE("events: follow=false is one JSON document") {
   gateway_fixture f;
   event_nodes nodes(f);
-  nodes["n1"].events = {event(1, "link", "up"), event(2, "leader", "n2 leads")};
+  nodes["n1"]->events = {event(1, "link", "up"), event(2, "leader", "n2 leads")};
   const auto all = f.get("/v1/events?follow=false");
   CHECK(all.status == 200);
   CHECK(all.header("content-type") == "application/json");
@@ -246,7 +272,7 @@ TEST_CASE("events: there are only so many streams") {
   limits.node_event_streams = 2;
   gateway_fixture f(limits);
   event_nodes nodes(f);
-  nodes["n1"].events = {event(1, "leader", "n2 leads")};
+  nodes["n1"]->events = {event(1, "leader", "n2 leads")};
   raw_client first = f.connect();
   first.send(get("/v1/events", k_events));
   CHECK(read_until(first, "n2 leads").find("n2 leads") != std::string::npos);
