@@ -58,7 +58,7 @@ struct answering_node {
     peer_envelope envelope;
     envelope.kind = peer_kind::inspect_answer;
     envelope.head = shared_bytes::copy_of(as_byte_span(out.SerializeAsString()));
-    (void)node->hub->send(x.sender, peer_lane::control, std::move(envelope));
+    (void)node->hub->send(x.sender, peer_lane::control, envelope);
     if (twice) (void)node->hub->send(x.sender, peer_lane::bulk, envelope);
   }
 
