@@ -23,7 +23,7 @@ void move_to_end(std::vector<T>& to, std::vector<T>& from) {
 replica::replica(const replica_config& config, const raft::boot_state& boot,
                  raft::random_source& random)
     : config_(config),
-      core_(config.core, boot, random),
+      core_(config.core, boot, random, config.recorder.get()),
       incarnation_(random.next()),
       core_visible_(std::max(boot.start.index, boot.committed)),
       visible_(core_visible_),

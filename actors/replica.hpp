@@ -36,7 +36,7 @@
 #include "actors/append_plan.hpp"
 #include "actors/entry_times.hpp"
 #include "actors/messages.hpp"
-#include "actors/raft/core.hpp"
+#include "actors/recorder/recorded_core.hpp"
 #include "actors/replica_sessions.hpp"
 #include "actors/wire/append_codec.hpp"
 
@@ -79,6 +79,8 @@ struct replica_config {
   /// when that has no stamps: then it only spares the next start the reading.
   std::uint64_t checkpoint_bytes = 64 * k_mib_bytes;
   std::uint64_t idle_checkpoint_bytes = 256 * k_mib_bytes;
+  /// Writes down all that the core gets. Null: nobody does.
+  std::shared_ptr<flight_recorder> recorder;
 };
 
 /// What became of appends of one client.
@@ -153,7 +155,10 @@ public:
   replica(const replica_config& config, const raft::boot_state& boot, raft::random_source& random);
 
   /// Tells the time, which holds for the inputs that follow. Never goes back.
-  void set_time(const replica_time& now) { now_ = now; }
+  void set_time(const replica_time& now) {
+    now_ = now;
+    if (config_.recorder) config_.recorder->set_time(now.monotonic_ns, now.wall_ms);
+  }
   /// replica_config::tick_ns have passed.
   void tick();
   /// What is to be done now. Appends become entries here.
@@ -375,7 +380,7 @@ private:
   void end_barrier(const pending_barrier& barrier, errc code, std::string detail);
 
   const replica_config config_;
-  raft::core core_;
+  recorded_core core_;
   const std::uint64_t incarnation_;
   replica_time now_;
   replica_effects out_;

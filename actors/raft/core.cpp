@@ -323,16 +323,23 @@ core_status core::status() const {
   s.config_index = configs_.latest().index;
   s.config = configs_.latest().config;
   for (const auto& [node, peer] : peers_) {
-    s.peers[node] = {peer.match(),           peer.next(),
-                     peer.state(),           peer.window_bytes(),
-                     peer.window_messages(), peer.active || peer.was_active};
+    s.peers[node] = {peer.match(),
+                     peer.next(),
+                     peer.state(),
+                     peer.window_bytes(),
+                     peer.window_messages(),
+                     peer.active || peer.was_active,
+                     peer.active};
   }
   s.window_bytes = log_.window_bytes();
   s.uncommitted_bytes = uncommitted_bytes_;
   s.proposal_count = proposals_.size();
   s.read_count = reads_.size() + barred_reads_.size() + forwarded_reads_.size();
   s.waiting_message_count = waiting_.size();
+  s.election_elapsed_ticks = election_elapsed_ticks_;
   s.election_timeout_ticks = election_timeout_ticks_;
+  s.stall_ticks = stall_ticks_;
+  s.votes = votes_;
   s.transferee = transferee_;
   s.quiesced = quiesced_;
   s.fenced = fenced_;

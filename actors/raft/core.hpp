@@ -4,7 +4,9 @@
 //
 // One file per kind of message: core_election (votes), core_append (follower's side of the log),
 // core_replication (leader's side), core_snapshot, core_read, core_membership, core_quiesce.
+// core_image makes bytes of a core and a core of bytes.
 
+#include "actors/raft/archive.hpp"
 #include "actors/raft/config.hpp"
 #include "actors/raft/configuration.hpp"
 #include "actors/raft/log_view.hpp"
@@ -16,6 +18,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -72,15 +75,36 @@ public:
   /// A copy of what tests and people want to see.
   [[nodiscard]] core_status status() const;
 
+  /// Writes all of the state, except what entries in memory say to clients (log_view::save). A core
+  /// that load() makes of it answers any further inputs as this one does, up to payloads, codecs
+  /// and timestamps of those entries. @pre nothing waits for take_ready().
+  void save(image_writer& to) const;
+  /// The core of which save() wrote the state, with the same settings; draws no random number.
+  /// Null: these bytes are not the state of any core (`from` has failed or says how far it got).
+  [[nodiscard]] static std::unique_ptr<core> load(const core_config& config, image_reader& from,
+                                                  random_source& random);
+  /// Equal for equal states. In constant time but for the peers: it does not look at every entry.
+  [[nodiscard]] std::uint32_t fingerprint() const;
+
 private:
   struct waiting_message {
     persist_ticket ticket;
     message what;
+
+    template <class Archive, class Self>
+    static void fields(Archive& archive, Self& x) {
+      pass(archive, x.ticket, x.what);
+    }
   };
   struct pending_proposal {
     proposal_id id;
     log_position position;
     std::uint64_t size_bytes;
+
+    template <class Archive, class Self>
+    static void fields(Archive& archive, Self& x) {
+      pass(archive, x.id, x.position, x.size_bytes);
+    }
   };
   struct pending_read {
     node_id reader;  // self, or the follower that asked
@@ -88,11 +112,28 @@ private:
     read_id id;
     log_index index;
     std::uint64_t round;
+
+    template <class Archive, class Self>
+    static void fields(Archive& archive, Self& x) {
+      pass(archive, x.reader, x.incarnation, x.id, x.index, x.round);
+    }
   };
   struct membership_proposal {
     proposal_id id;
     log_index index;  // of the entry whose commit ends the change, or its joint phase
+
+    template <class Archive, class Self>
+    static void fields(Archive& archive, Self& x) {
+      pass(archive, x.id, x.index);
+    }
   };
+
+  // core_image.cpp
+  core(const core_config& config, std::uint64_t incarnation, log_view log, random_source& random);
+  /// All but settings, the incarnation, the log and what waits for take_ready(). Whoever adds a
+  /// member adds it here, and to fingerprint() if it changes often.
+  template <class Archive, class Self>
+  static void state_fields(Archive& archive, Self& x);
 
   // core.cpp
   void on(const tick&);

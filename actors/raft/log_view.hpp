@@ -3,6 +3,7 @@
 // bytes per term), and the newest entries themselves, up to a byte limit. Older entries are in
 // storage, and the core asks for them when a slow follower needs them.
 
+#include "actors/raft/archive.hpp"
 #include "actors/raft/types.hpp"
 
 #include <cstdint>
@@ -66,6 +67,13 @@ public:
   /// Drops the oldest entries from memory, none above `keep_after`, while there are more than
   /// `bytes_max`.
   void evict(log_index keep_after, std::uint64_t bytes_max);
+
+  /// Of the entries in memory only kinds, record counts and sizes, as many equal ones at once.
+  void save(image_writer& to) const;
+  /// A log whose entries in memory have zeros for payloads. Nothing: no log looks like that, or it
+  /// has more than k_image_entries_max entries in memory.
+  [[nodiscard]] static std::optional<log_view> load(image_reader& from);
+  static constexpr std::uint64_t k_image_entries_max = std::uint64_t{1} << 22U;
 
 private:
   // Invariants: runs_ ascend in first and term; runs_ is empty exactly if last_ == start_.index;

@@ -6,6 +6,7 @@
 // (index, term) of what was written would be enough to decide that, since the same entries may have
 // been truncated and put back meanwhile, and the next write will remove them once more.
 
+#include "actors/raft/archive.hpp"
 #include "actors/raft/log_view.hpp"
 #include "actors/raft/ready.hpp"
 
@@ -43,11 +44,22 @@ public:
   /// @returns false if no batch with this ticket is out (a late or repeated answer).
   [[nodiscard]] bool finish(persist_ticket ticket);
 
+  template <class Archive, class Self>
+  static void fields(Archive& archive, Self& x) {
+    pass(archive, x.durable_, x.handed_, x.last_ticket_, x.done_, x.flight_, x.state_,
+         x.truncate_from_, x.install_);
+  }
+
 private:
   struct flight {
     persist_ticket ticket;
     log_index valid_to;  // what the batch makes durable of the log as it is now
     bool with_state = false;
+
+    template <class Archive, class Self>
+    static void fields(Archive& archive, Self& x) {
+      pass(archive, x.ticket, x.valid_to, x.with_state);
+    }
   };
 
   [[nodiscard]] persist_ticket next_ticket() const { return last_ticket_.next(); }

@@ -1,6 +1,7 @@
 #pragma once
 // What a leader knows of one peer (paper, figure 2: nextIndex, matchIndex), and how it sends to it.
 
+#include "actors/raft/archive.hpp"
 #include "actors/raft/types.hpp"
 
 #include <cstdint>
@@ -56,10 +57,23 @@ public:
   std::uint32_t snapshot_ticks = 0;  ///< since the snapshot was asked for
   log_index match_at_heartbeat;      ///< match at the last heartbeat answered
 
+  template <class Archive, class Self>
+  static void fields(Archive& archive, Self& x) {
+    pass_enum(archive, x.state_, send_state::snapshot);
+    pass(archive, x.match_, x.next_, x.snapshot_index_, x.window_, x.window_bytes_, x.probe_sent_,
+         x.paused_, x.active, x.was_active, x.reachable, x.sent_commit, x.round, x.request,
+         x.snapshot_sent, x.snapshot_ticks, x.match_at_heartbeat);
+  }
+
 private:
   struct in_window {
     log_index last;
     std::uint64_t size_bytes;
+
+    template <class Archive, class Self>
+    static void fields(Archive& archive, Self& x) {
+      pass(archive, x.last, x.size_bytes);
+    }
   };
 
   void clear_window();
@@ -73,5 +87,10 @@ private:
   bool probe_sent_ = false;
   bool paused_ = false;
 };
+
+template <>
+[[nodiscard]] inline progress blank<progress>() {
+  return progress(log_index(1));
+}
 
 }  // namespace cairn::raft

@@ -16,6 +16,7 @@ struct peer_status {
   std::uint64_t window_bytes = 0;
   std::size_t window_messages = 0;
   bool active = false;  ///< heard of within the last one or two election timeouts
+  bool heard = false;   ///< since the last look for a quorum
 };
 
 struct core_status {
@@ -40,7 +41,10 @@ struct core_status {
   std::size_t proposal_count = 0;
   std::size_t read_count = 0;
   std::size_t waiting_message_count = 0;
+  std::uint32_t election_elapsed_ticks = 0;  ///< since the leader, or a candidate, was heard of
   std::uint32_t election_timeout_ticks = 0;  ///< as drawn for now; a follower's
+  std::uint32_t stall_ticks = 0;             ///< of the write under way
+  std::map<node_id, bool> votes;             ///< of a candidate
   node_id transferee;                        ///< who is to take the lead over
   bool quiesced = false;
   bool fenced = false;

@@ -1,5 +1,7 @@
 #include "tests/sim/raft_world.hpp"
 
+#include "actors/recorder/replay.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -65,7 +67,8 @@ std::string raft_swarm::text() const {
       propose_interval, read_interval, small_windows, append_bytes, coups, quiesce);
 }
 
-raft_world::raft_world(std::uint64_t seed) : random_(seed), swarm_(raft_swarm::draw(random_)) {
+raft_world::raft_world(std::uint64_t seed, std::uint64_t recorder_bytes)
+    : recorder_bytes_(recorder_bytes), random_(seed), swarm_(raft_swarm::draw(random_)) {
   raft::configuration first;
   for (std::uint64_t i = 0; i < swarm_.voter_count; ++i)
     first.voters.push_back(node_of(i));
@@ -117,7 +120,17 @@ void raft_world::at_fault(fault::kind kind, std::uint64_t interval) {
 void raft_world::start(std::uint64_t index) {
   machine& m = machines_[index];
   ++m.life;
-  m.core = std::make_unique<raft::core>(m.config, m.disk.boot(), *m.random);
+  if (recorder_bytes_ != 0) {
+    m.recorder = std::make_shared<actors::flight_recorder>(
+        recorder_bytes_, actors::recorder_identity{.node = fmt::format("n{}", index + 1),
+                                                   .cluster_id = "c1",
+                                                   .log = "default",
+                                                   .version = "test",
+                                                   .core = m.config,
+                                                   .tick_ns = 50'000'000});
+  }
+  m.core =
+      std::make_unique<actors::recorded_core>(m.config, m.disk.boot(), *m.random, m.recorder.get());
   m.last_status = m.core->status();
   // What a lone voter takes for committed at its start is checked like every other commit.
   m.last_status.commit = m.disk.start.index;
@@ -140,6 +153,7 @@ void raft_world::crash(std::uint64_t index) {
     m.disk.apply(*m.writing, done);
     m.writing.reset();
   }
+  check_recording(index);
   m.core.reset();
   m.open_proposals.clear();
   m.open_reads.clear();
@@ -150,9 +164,23 @@ void raft_world::crash(std::uint64_t index) {
   }
 }
 
+// Drives a core with what the recorder has kept, from the state that it kept: it must do the same.
+void raft_world::check_recording(std::uint64_t index) {
+  const auto& recorder = machines_[index].recorder;
+  if (!recorder) return;
+  const auto dump = actors::decode_dump(recorder->dump("a test", 0));
+  if (!dump) return fail(index, "a recording does not read: " + dump.error().detail);
+  image_count_ += recorder->counts().images;
+  for (const actors::dump_chunk& chunk : dump->chunks)
+    replayed_count_ += chunk.steps.size();
+  const std::string broken = actors::first_mismatch(*dump);
+  if (!broken.empty()) fail(index, "a recording is not what the core did: " + broken);
+}
+
 void raft_world::give(std::uint64_t index, raft::input in) {
   machine& m = machines_[index];
   if (!m.core || !failure_.empty()) return;
+  if (m.recorder) m.recorder->set_time(now_ * 5'000'000, static_cast<unix_ms>(now_ * 5));
   trace(in.index());
   m.core->step(std::move(in));
   carry_out(index);
@@ -334,6 +362,8 @@ std::string raft_world::finish() {
     propose();
     next_proposal = now_ + 300;
   }
+  for (std::uint64_t i = 0; i < machines_.size(); ++i)
+    check_recording(i);
   return failure_.empty() ? truth_.check_history() : failure_;
 }
 

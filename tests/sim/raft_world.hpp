@@ -3,8 +3,8 @@
 // consensus algorithm promises. No real time, no storage code: the disk is a model that loses what
 // was not synced.
 
-#include "actors/raft/core.hpp"
 #include "actors/raft/invariants.hpp"
+#include "actors/recorder/recorded_core.hpp"
 #include "tests/sim/raft_truth.hpp"
 #include "tests/support/sim_random.hpp"
 
@@ -47,7 +47,9 @@ struct raft_swarm {
 
 class raft_world {
 public:
-  explicit raft_world(std::uint64_t seed);
+  /// With `recorder_bytes`, each core has a flight recorder with so large a ring, and whenever it
+  /// ends its recording is gone through again: a core that does not do the same breaks a promise.
+  explicit raft_world(std::uint64_t seed, std::uint64_t recorder_bytes = 0);
 
   /// Faults for `fault_time`, then none, until all members agree. @returns the first broken
   /// promise, empty if none.
@@ -57,6 +59,9 @@ public:
   [[nodiscard]] std::uint64_t trace_hash() const { return trace_hash_; }
   [[nodiscard]] const raft_swarm& swarm() const { return swarm_; }
   [[nodiscard]] std::uint64_t event_count() const { return event_count_; }
+  /// Images of a core's state that recorders wrote, and inputs that were replayed.
+  [[nodiscard]] std::uint64_t image_count() const { return image_count_; }
+  [[nodiscard]] std::uint64_t replayed_count() const { return replayed_count_; }
   [[nodiscard]] const raft_truth& truth() const { return truth_; }
   [[nodiscard]] std::uint64_t now() const { return now_; }
 
@@ -70,8 +75,9 @@ private:
     raft::core_config config;
     raft_image disk;
     std::unique_ptr<generator> random;
-    std::unique_ptr<raft::core> core;  // null: crashed
-    std::uint64_t life = 0;            // counts starts; events of an earlier life are void
+    std::shared_ptr<actors::flight_recorder> recorder;
+    std::unique_ptr<actors::recorded_core> core;  // null: crashed
+    std::uint64_t life = 0;  // counts starts; events of an earlier life are void
     std::optional<raft::persist_batch> writing;
     raft::core_status last_status;
     std::set<std::uint64_t> open_proposals;
@@ -116,6 +122,7 @@ private:
   void at_fault(fault::kind kind, std::uint64_t interval);
   void start(std::uint64_t index);
   void crash(std::uint64_t index);
+  void check_recording(std::uint64_t index);
   void give(std::uint64_t index, raft::input in);
   void carry_out(std::uint64_t index);
   void send(std::uint64_t from, raft::message m);
@@ -138,6 +145,7 @@ private:
   [[nodiscard]] std::string states() const;
   std::string finish();
 
+  const std::uint64_t recorder_bytes_;
   sim_random random_;
   raft_swarm swarm_;
   raft_truth truth_;
@@ -149,6 +157,8 @@ private:
   std::uint64_t now_ = 0;
   std::uint64_t order_ = 0;
   std::uint64_t event_count_ = 0;
+  std::uint64_t image_count_ = 0;
+  std::uint64_t replayed_count_ = 0;
   std::uint64_t last_value_ = 0;
   std::uint64_t last_read_ = 0;
   std::uint64_t trace_hash_ = 0xcbf29ce484222325U;

@@ -59,6 +59,26 @@ TEST_CASE("raft world: every promise is kept under every seed") {
   CHECK(ok_count > 0);
 }
 
+TEST_CASE("raft world: a recording that is gone through again gives what the core did") {
+  std::uint64_t image_count = 0;
+  std::uint64_t replayed_count = 0;
+  for (std::uint64_t seed = 1; seed <= CAIRN_RAFT_SEED_COUNT; ++seed) {
+    // From some hundred inputs between two images of the state to a few thousand.
+    const std::uint64_t ring_bytes = std::uint64_t{8 * 1024} << (seed % 5);
+    raft_world world(seed, ring_bytes);
+    const std::string broken = world.run();
+    image_count += world.image_count();
+    replayed_count += world.replayed_count();
+    CHECK_MESSAGE(broken.empty(),
+                  fmt::format("seed {}: {}\n  {}", seed, broken, world.swarm().text()));
+    raft_world bare(seed);
+    CHECK(bare.run() == broken);
+    CHECK_MESSAGE(bare.trace_hash() == world.trace_hash(), "a recorder changes nothing");
+  }
+  MESSAGE(fmt::format("{} images, {} steps replayed", image_count, replayed_count));
+  CHECK(image_count > 10 * CAIRN_RAFT_SEED_COUNT);
+}
+
 TEST_CASE("raft world: a seed that failed once does not fail again") {
   const std::vector<std::uint64_t> seeds = seeds_that_failed();
   CHECK_FALSE(seeds.empty());
