@@ -29,7 +29,7 @@ enum class event_kind : std::uint8_t {
   backpressure,  ///< appends are refused because a queue is full, or are taken again
   disk,          ///< full, or has room again
   fault,         ///< something broke: fenced, corruption, an actor restarted
-  recorder,      ///< a dump was written
+  recorder,      ///< what it holds was fetched
 };
 [[nodiscard]] std::string_view to_string(event_kind kind);
 

@@ -14,6 +14,7 @@
 #include "apps/node_story.hpp"
 #include "apps/peer_hub.hpp"
 #include "apps/process_facts.hpp"
+#include "apps/recorder_dumps.hpp"
 #include "apps/version.hpp"
 #include "net/gateway.hpp"
 #include "storage/base/log_line.hpp"
@@ -106,6 +107,7 @@ node_actors_config actors_config(const node_config& config, const data_directory
   out.on_fatal = [&end](const std::string& reason) { end.fail(reason); };
   out.on_member = [&end] { end.wake(); };
   out.observer = std::move(observer);
+  out.recorder = {config.recorder_bytes, config.data_dir};
   return out;
 }
 
@@ -271,6 +273,7 @@ int end_node(std::optional<std::string> failure, running_node& node, net::gatewa
     gateway.stop(k_fenced_drain_ms);
     data.remove_ports();
     log_critical(log_component::node).say("node ended because of a failure: {}", *failure);
+    report_recorder_dump(node.config.data_dir, actors.recorder(), *failure);
     end_process(node.log, k_exit_failed);
   }
   log_info(log_component::node).say("ending: finishing what is under way");

@@ -199,6 +199,18 @@ void node_actors::spawn_raft(const storage::log_publisher& publisher, raft::boot
       static_cast<std::uint32_t>(std::chrono::nanoseconds(config_.election) / tick);
   core.entry_bytes_max = k_entry_bytes_max;
   core.quiesce_after_ticks = 0;  // docs/protocol/raft.md, "Sleep", says why it is off
+  if (config_.recorder.ring_bytes != 0) {
+    recorder_ = std::make_shared<actors::flight_recorder>(
+        config_.recorder.ring_bytes, actors::recorder_identity{.node = config_.node_id,
+                                                               .cluster_id = config_.cluster_id,
+                                                               .log = config_.log.name,
+                                                               .version = config_.version,
+                                                               .core = core,
+                                                               .tick_ns = raft.replica.tick_ns});
+    recorder_->set_time(env_.monotonic_ns(), env_.now_ms());
+    raft.replica.recorder = recorder_;
+    if (!config_.recorder.dumps.empty()) dumps_.emplace(config_.recorder.dumps, recorder_);
+  }
   raft_ = spawn_blocking<actors::raft_actor>("raft", config_.log.name, std::move(raft));
 }
 
@@ -262,6 +274,7 @@ void node_actors::spawn_inspect() {
   inspect.membership = membership_view_;
   inspect.gate = gate_;
   inspect.segments = directory_;
+  inspect.hooks.recorder = recorder_hook(recorder_, env_, config_.events);
   inspect_ = system_.spawn<actors::inspect_actor>(std::move(inspect));
   introduce(inspect_, "inspect", "inspect");
   caf::anon_send(tracer_, actors::trace_through{inspect_});

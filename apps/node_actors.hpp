@@ -10,7 +10,9 @@
 #include "actors/node_events.hpp"
 #include "actors/peer_hub.hpp"
 #include "actors/raft_view.hpp"
+#include "actors/recorder/flight_recorder.hpp"
 #include "actors/segment_directory.hpp"
+#include "apps/recorder_dumps.hpp"
 #include "proto/cluster_context.hpp"
 #include "storage/env.hpp"
 #include "storage/log_reader.hpp"
@@ -21,6 +23,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +34,11 @@ namespace cairn::apps {
 class actor_settings : public caf::actor_system_config {
 public:
   actor_settings();
+};
+
+struct recorder_settings {
+  std::uint64_t ring_bytes = 0;  ///< of the flight recorder; 0: there is none
+  std::string dumps;             ///< where a failed check leaves a dump; empty: nowhere
 };
 
 struct node_actors_config {
@@ -56,6 +64,7 @@ struct node_actors_config {
   /// Of the InspectActor: `events`, `self`, `log_limits` and `hooks`; the rest is filled in.
   actors::inspect_actor_config inspect;
   actors::node_events_ptr events;  ///< may be null
+  recorder_settings recorder;
   /// False: nothing gets its own thread, for tests with virtual time.
   bool detached = true;
 };
@@ -89,6 +98,10 @@ public:
   /// Takes operators' questions: the InspectActor.
   [[nodiscard]] const caf::actor& inspect() const { return inspect_; }
   [[nodiscard]] const std::shared_ptr<actors::raft_view>& raft_view() const { return raft_view_; }
+  /// Null: nothing is recorded.
+  [[nodiscard]] const std::shared_ptr<actors::flight_recorder>& recorder() const {
+    return recorder_;
+  }
   [[nodiscard]] const std::shared_ptr<actors::cluster_view>& cluster_view() const {
     return cluster_view_;
   }
@@ -130,6 +143,8 @@ private:
   caf::actor membership_;
   caf::actor inspect_;
   caf::actor tracer_;
+  std::shared_ptr<actors::flight_recorder> recorder_;
+  std::optional<dump_on_failed_check> dumps_;
   std::shared_ptr<actors::raft_view> raft_view_ = std::make_shared<actors::raft_view>();
   std::shared_ptr<actors::cluster_view> cluster_view_ = std::make_shared<actors::cluster_view>();
   std::shared_ptr<actors::membership_view> membership_view_ =

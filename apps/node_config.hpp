@@ -50,6 +50,7 @@ struct node_config {
   std::uint64_t retention_check_ms = 30'000;
   std::uint64_t max_record_bytes = k_mib_bytes;
   actors::log_limits limits;
+  std::uint64_t recorder_bytes = 4 * k_mib_bytes;  ///< 0: nothing is recorded
 
   std::string log_level = "info";   ///< as parse_log_levels() reads it
   std::string log_format = "text";  ///< text or json

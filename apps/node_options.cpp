@@ -224,6 +224,18 @@ std::vector<node_option> limit_options() {
       {"cold-reads-max", "N", "256", "reads that wait for the disk; beyond it 503",
        parsed(
            number(1, k_most_32), [](node_config & c) -> auto& { return c.limits.cold_reads_max; })},
+      {"recorder-bytes", "SIZE", "4MiB",
+       "memory for the flight recorder: what this replica's consensus was told last, without "
+       "records (cairn recorder save, cairn replay); at least 64KiB, 0 for none",
+       [](node_config& config, const std::string& text) -> status {
+         auto size = parse_bytes(text, 0, k_gib_bytes);
+         if (!size) return size.error();
+         if (*size != 0 && *size < 64 * k_kib_bytes) {
+           return error{errc::invalid_argument, "'" + text + "' is neither 0 nor at least 64KiB"};
+         }
+         config.recorder_bytes = *size;
+         return {};
+       }},
       {"log-level", "LEVEL[,COMPONENT=LEVEL...]", "info",
        "trace, debug, info, warning, error, critical or off; for single components (" +
            component_names() + ") after it, as in info,raft=debug. See 'cairn log-level'",

@@ -17,6 +17,8 @@ void add_cluster_command(CLI::App& app, const global_options& global, int& code)
 void add_console_command(CLI::App& app, const global_options& global, int& code);
 void add_verify_command(CLI::App& app, const global_options& global, int& code);
 void add_bench_command(CLI::App& app, const global_options& global, int& code);
+void add_recorder_command(CLI::App& app, const global_options& global, int& code);
+void add_replay_command(CLI::App& app, const global_options& global, int& code);
 void add_sim_command(CLI::App& app, const global_options& global, int& code);
 
 }  // namespace cairn::cli

@@ -69,6 +69,8 @@ int main(int argc, char** argv) {
   add_console_command(app, global, code);
   add_verify_command(app, global, code);
   add_bench_command(app, global, code);
+  add_recorder_command(app, global, code);
+  add_replay_command(app, global, code);
   add_sim_command(app, global, code);
   install_interrupt_handler();
   try {

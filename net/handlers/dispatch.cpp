@@ -44,6 +44,8 @@ handler handler_of(route_id route, http_method method) {
       return {check_actor, run_describe_actor};
     case route_id::node:
       return {check_inspection, run_describe_node};
+    case route_id::recorder:
+      return {check_recorder, run_recorder};
     case route_id::log_raft:
       return {check_inspection, run_describe_raft};
     case route_id::events:

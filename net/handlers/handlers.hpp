@@ -45,6 +45,8 @@ void run_describe_log(exchange& x, const request_head& head, std::string_view bo
 std::optional<problem> check_inspection(exchange& x, check_input& in);
 void run_describe_cluster(exchange& x, const request_head& head, std::string_view body);
 void run_describe_node(exchange& x, const request_head& head, std::string_view body);
+std::optional<problem> check_recorder(exchange& x, check_input& in);
+void run_recorder(exchange& x, const request_head& head, std::string_view body);
 void run_describe_raft(exchange& x, const request_head& head, std::string_view body);
 std::optional<problem> check_actor(exchange& x, check_input& in);
 void run_show_log_levels(exchange& x, const request_head& head, std::string_view body);

@@ -32,6 +32,7 @@ constexpr std::array<route, k_route_count - 1> k_routes{{
     {route_id::node, "/v1/node", k_get, 0},
     {route_id::log_levels, "/v1/log-levels", k_get, 0},
     {route_id::log_level, "/v1/log-levels/{component}", k_put, 0},
+    {route_id::recorder, "/v1/recorder", k_get, 0},
     {route_id::events, "/v1/events", k_get, 0},
     {route_id::livez, "/livez", k_get, 0},
     {route_id::readyz, "/readyz", k_get, 0},

@@ -31,6 +31,7 @@ enum class route_id : std::uint8_t {
   node,
   log_levels,
   log_level,
+  recorder,
   events,
   livez,
   readyz,
