@@ -149,7 +149,8 @@ bool inspect(Inspector& f, actor_report& x) {
   return f.object(x).fields(f.field("id", x.id), f.field("kind", x.kind), f.field("name", x.name),
                             f.field("parent", x.parent), f.field("state", x.state),
                             f.field("mailbox", x.mailbox), f.field("processed", x.processed),
-                            f.field("restarts", x.restarts), f.field("events", x.events));
+                            f.field("restarts", x.restarts), f.field("busy_ns", x.busy_ns),
+                            f.field("events", x.events));
 }
 
 template <class Inspector>

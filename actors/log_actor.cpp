@@ -38,28 +38,28 @@ caf::behavior log_state::make_behavior() {
       [this](const save_sessions& request) { save(request); },
       [this](load_entries& wanted) { return load(wanted); },
       [this](const attach_raft& attached) {
-        journal_.count();
+        const auto busy = journal_.enter();
         raft_ = attached.raft;
       },
       [this](chores_done) {
-        journal_.count();
+        const auto busy = journal_.enter();
         chores_running_ = false;
         start_chores();
       },
       [this](apply_retention) {
-        journal_.count();
+        const auto busy = journal_.enter();
         apply_retention_now();
         refresh_segments();
         fence_if_needed();
         start_chores();
       },
       [this](ask_log) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return report();
       },
       [this](close_log) { return close(); },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(self_->id(), self_->mailbox().size(), state_line());
       },
   };
@@ -68,7 +68,7 @@ caf::behavior log_state::make_behavior() {
 // --- for the RaftActor ---------------------------------------------------------------------------
 
 void log_state::write(const persist& request) {
-  journal_.count();
+  const auto busy = journal_.enter();
   auto promise = self_->make_response_promise<persisted>();
   persisted answer;
   answer.ticket = request.batch->ticket;
@@ -90,7 +90,7 @@ void log_state::write(const persist& request) {
 }
 
 void log_state::reserve(const reserve_room& request) {
-  journal_.count();
+  const auto busy = journal_.enter();
   auto promise = self_->make_response_promise<room_reserved>();
   room_reserved answer;
   if (const auto reserved = store_->reserve(request.bytes); !reserved) {
@@ -104,7 +104,7 @@ void log_state::reserve(const reserve_room& request) {
 }
 
 void log_state::save(const save_sessions& request) {
-  journal_.count();
+  const auto busy = journal_.enter();
   auto promise = self_->make_response_promise<sessions_saved>();
   const auto saved = closed_ ? status(error{errc::unavailable, "the log is closed"})
                              : store_->save_sessions({request.index, request.state});
@@ -143,7 +143,7 @@ void log_state::apply_retention_now() {
 }
 
 caf::result<caf::message> log_state::load(load_entries& wanted) {
-  journal_.count();
+  const auto busy = journal_.enter();
   ++loads_;
   const auto& request = wanted.request;
   if (request.first <= store_->publisher().published()) {
@@ -155,7 +155,7 @@ caf::result<caf::message> log_state::load(load_entries& wanted) {
 }
 
 log_closed log_state::close() {
-  journal_.count();
+  const auto busy = journal_.enter();
   store_->gate().set_closing();
   if (closed_) return {};
   closed_ = true;

@@ -12,21 +12,21 @@ maintenance_state::maintenance_state(caf::event_based_actor* self, maintenance_a
 caf::behavior maintenance_state::make_behavior() {
   return {
       [this](const watch_log& watched) {
-        journal_.count();
+        const auto busy = journal_.enter();
         log_ = watched.log;
         self_->delayed_send(self_, config_.retention_interval, apply_retention{});
       },
       [this](run_chores) {
-        journal_.count();
+        const auto busy = journal_.enter();
         run();
       },
       [this](apply_retention) {
-        journal_.count();
+        const auto busy = journal_.enter();
         self_->send(log_, apply_retention{});
         self_->delayed_send(self_, config_.retention_interval, apply_retention{});
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(self_->id(), self_->mailbox().size(),
                                fmt::format("{} chores done", chores_));
       },

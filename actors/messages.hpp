@@ -24,6 +24,8 @@
 //   ReaderActor                 cold_read -> read_outcome, load_entries -> loaded
 //   MaintenanceActor            watch_log, run_chores
 //   NodeActor                   actor_started, actor_stopped, list_actors -> actor_list, log_fenced
+//   InspectActor                inspect_question -> inspect_reply (inspect/inspect_messages.hpp),
+//                               peer_envelope, link_changed
 //   all of them                 describe -> actor_report
 //
 // An arrow is a CAF request with a response: if the receiver dies, the asker gets an error. Appends
@@ -446,6 +448,7 @@ struct actor_report {
   std::uint64_t mailbox = 0;
   std::uint64_t processed = 0;
   std::uint64_t restarts = 0;
+  std::uint64_t busy_ns = 0;        ///< spent in handlers; see actor_journal.hpp
   std::vector<std::string> events;  ///< newest last
 };
 

@@ -29,24 +29,24 @@ caf::behavior node_state::make_behavior() {
   return {
       [this](const actor_started& facts) { started(facts); },
       [this](const actor_stopped& stopped) {
-        journal_.count();
+        const auto busy = journal_.enter();
         actors_.erase(stopped.id);
       },
       [this](const list_actors& request) { return list(request); },
       [this](const list_alarm& alarm) { finish(alarm.list); },
       [this](const log_fenced& fenced) {
-        journal_.count();
+        const auto busy = journal_.enter();
         fatal(fenced.reason);
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return own_report();
       },
   };
 }
 
 void node_state::started(const actor_started& facts) {
-  journal_.count();
+  const auto busy = journal_.enter();
   self_->monitor(facts.who);
   // Ten thousand segments at a start would push out everything else.
   if (facts.kind != "segment") journal_.note(fmt::format("{} {} started", facts.kind, facts.name));
@@ -87,7 +87,7 @@ actor_report node_state::own_report() {
 }
 
 caf::result<actor_list> node_state::list(const list_actors& request) {
-  journal_.count();
+  const auto busy = journal_.enter();
   actor_list answer;
   if (request.actor == self_->id()) {
     answer.actors.push_back(own_report());
@@ -99,10 +99,16 @@ caf::result<actor_list> node_state::list(const list_actors& request) {
     answer.detail = fmt::format("there is no actor {} (any more)", request.actor);
     return answer;
   }
+  const auto promise = self_->make_response_promise();
+  if (request.actor == 0 && full_gathering_ != 0) {
+    gatherings_[full_gathering_].promises.push_back(promise);
+    return promise;
+  }
   const auto id = next_gathering_++;
   auto& gathering = gatherings_[id];
-  gathering.promise = self_->make_response_promise();
+  gathering.promises.push_back(promise);
   gathering.with_events = request.actor != 0;
+  if (request.actor == 0) full_gathering_ = id;
   if (request.actor == 0) {
     gathering.reports.emplace(self_->id(), own_report());
     gathering.missing = actors_.size();
@@ -112,7 +118,6 @@ caf::result<actor_list> node_state::list(const list_actors& request) {
     gathering.missing = 1;
     ask(id, one->first, one->second);
   }
-  const auto promise = gathering.promise;
   if (gathering.missing == 0) {
     finish(id);
   } else {
@@ -128,9 +133,12 @@ void node_state::ask(std::uint64_t gathering_id, std::uint64_t actor_id, const k
   placeholder.name = actor.facts.name;
   placeholder.parent = actor.facts.parent;
   placeholder.state = fmt::format("busy: no answer within {} ms", config_.list_timeout.count());
-  self_->request(actor.who, caf::infinite, describe{})
+  // Ahead of its other work, so that a busy actor still says what it is busy with, and how much
+  // waits.
+  self_->request<caf::message_priority::high>(actor.who, caf::infinite, describe{})
       .then(
           [this, gathering_id, actor_id](actor_report& report) {
+            const auto busy = journal_.enter();
             const auto found = gatherings_.find(gathering_id);
             if (found == gatherings_.end()) return;  // too late
             found->second.reports[actor_id] = std::move(report);
@@ -153,6 +161,7 @@ void node_state::finish(std::uint64_t gathering_id) {
   if (found == gatherings_.end()) return;  // done before its alarm
   pending_list gathering = std::move(found->second);
   gatherings_.erase(found);
+  if (gathering_id == full_gathering_) full_gathering_ = 0;
   actor_list answer;
   answer.actors.reserve(gathering.reports.size());
   for (auto& [id, report] : gathering.reports) {
@@ -163,7 +172,8 @@ void node_state::finish(std::uint64_t gathering_id) {
     answer.code = errc::not_found;
     answer.detail = "the actor has just ended";
   }
-  gathering.promise.deliver(std::move(answer));
+  for (auto& promise : gathering.promises)
+    promise.deliver(answer);
 }
 
 }  // namespace cairn::actors

@@ -1,6 +1,9 @@
 #pragma once
 // NodeActor: the root. It knows every actor of the node and asks them to describe themselves; it
 // ends the node when one dies that must not, or when a log is fenced.
+//
+// Whoever asks for all actors while they are being asked gets the same answers: however many look,
+// each actor is asked once at a time.
 
 #include "actors/actor_journal.hpp"
 #include "actors/messages.hpp"
@@ -13,6 +16,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <vector>
 
 namespace cairn::actors {
 
@@ -38,9 +42,9 @@ private:
     caf::actor who;
     actor_started facts;
   };
-  /// A list_actors that is being gathered.
+  /// A list_actors that is being gathered, for one or several who asked meanwhile.
   struct pending_list {
-    caf::response_promise promise;
+    std::vector<caf::response_promise> promises;
     std::map<std::uint64_t, actor_report>
         reports;  // of all that were asked; filled in as they come
     std::size_t missing = 0;
@@ -62,6 +66,7 @@ private:
   std::map<std::uint64_t, known_actor> actors_;
   std::map<std::uint64_t, pending_list> gatherings_;
   std::uint64_t next_gathering_ = 1;
+  std::uint64_t full_gathering_ = 0;  // of all actors, the one under way; there is one at a time
   bool ending_ = false;
 };
 

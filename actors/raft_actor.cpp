@@ -21,6 +21,7 @@ raft_state::raft_state(caf::event_based_actor* self, raft_actor_config config)
 }
 
 caf::behavior raft_state::make_behavior() {
+  journal_.own_thread();
   self_->monitor(config_.log);
   self_->set_down_handler([this](const caf::down_msg& message) { down(message); });
   self_->set_exit_handler([this](const caf::exit_msg& end) { self_->quit(end.reason); });

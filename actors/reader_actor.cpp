@@ -55,7 +55,7 @@ caf::behavior reader_state::make_behavior() {
       [this](const cold_read& work) { return read(work); },
       [this](const load_entries& work) { return load(work); },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(
             self_->id(), self_->mailbox().size(),
             fmt::format("{} bytes read from the disk, {} faults", read_bytes_, faults_));
@@ -64,7 +64,7 @@ caf::behavior reader_state::make_behavior() {
 }
 
 read_outcome reader_state::read(const cold_read& work) {
-  journal_.count();
+  const auto busy = journal_.enter();
   auto outcome = read_log(*config_.reader, work.request, false);
   cold_read_done done{.code = outcome.code, .detail = outcome.detail, .size_bytes = 0};
   for (const auto& frame : outcome.frames)
@@ -94,7 +94,7 @@ loaded load_answer(const raft::load_request& request, result<std::vector<raft::e
 }
 
 loaded reader_state::load(const load_entries& work) {
-  journal_.count();
+  const auto busy = journal_.enter();
   const auto& wanted = work.request;
   auto answer = load_answer(wanted, read_raft_entries(*config_.reader, wanted.first, wanted.last,
                                                       wanted.bytes_max, true));

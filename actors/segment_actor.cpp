@@ -21,21 +21,21 @@ caf::behavior segment_state::make_behavior() {
       [this](segment_read& request) { return read(request); },
       [this](const cold_read_done& done) { finish(done); },
       [this](const segment_sealed& sealed) {
-        journal_.count();
+        const auto busy = journal_.enter();
         config_.segment.next_offset = sealed.next_offset;
         config_.segment.size_bytes = sealed.size_bytes;
         config_.segment.sealed = true;
         journal_.note(fmt::format("sealed at offset {}", sealed.next_offset.value()));
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(self_->id(), self_->mailbox().size(), state_line());
       },
   };
 }
 
 caf::result<caf::message> segment_state::read(segment_read& request) {
-  journal_.count();
+  const auto busy = journal_.enter();
   const bool room = in_flight_ < config_.gate->segment_reads_max;
   if (!room || !config_.gate->cold_reads.try_add(1)) {
     read_outcome refused;
@@ -50,7 +50,7 @@ caf::result<caf::message> segment_state::read(segment_read& request) {
 }
 
 void segment_state::finish(const cold_read_done& done) {
-  journal_.count();
+  const auto busy = journal_.enter();
   --in_flight_;
   ++reads_;
   read_bytes_ += done.size_bytes;

@@ -1,5 +1,6 @@
 #include "apps/actor_port.hpp"
 
+#include "actors/actor_journal.hpp"
 #include "actors/type_ids.hpp"
 #include "apps/port_failure.hpp"
 #include "storage/frame.hpp"
@@ -189,6 +190,7 @@ void actor_port::answer_describe(caf::mailbox_element& message) {
   report.parent = backend_.actors().node().id();
   report.processed = completed_;
   report.mailbox = ready_.size() + inbox_->size();
+  report.busy_ns = actors::thread_cpu_ns();
   report.state = fmt::format("{} appends open, {} reads open, {} of them waiting for records",
                              appends_.size(), reads_.size(), waiting_.size());
   message.sender->enqueue(

@@ -1,5 +1,6 @@
 #include "apps/waiting_backend.hpp"
 
+#include "actors/actor_journal.hpp"
 #include "actors/type_ids.hpp"
 #include "apps/inspect_port.hpp"
 #include "apps/port_failure.hpp"
@@ -100,6 +101,7 @@ private:
     report.parent = backend_.node().id();
     report.mailbox = ready_.size();
     report.processed = last_id_;
+    report.busy_ns = actors::thread_cpu_ns();
     report.state = fmt::format("the node is no member yet; {} questions open", questions_.size());
     message.sender->enqueue(
         caf::make_mailbox_element(caf::actor_cast<caf::strong_actor_ptr>(companion_),

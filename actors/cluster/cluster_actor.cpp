@@ -40,20 +40,20 @@ caf::behavior cluster_state::make_behavior() {
   self_->delayed_send(self_, config_.tick, cluster_tick{});
   return {
       [this](cluster_tick) {
-        journal_.count();
+        const auto busy = journal_.enter();
         tick();
         self_->delayed_send(self_, config_.tick, cluster_tick{});
       },
       [this](const raft_changed& told) {
-        journal_.count();
+        const auto busy = journal_.enter();
         raft_told(told);
       },
       [this](const link_changed& changed) {
-        journal_.count();
+        const auto busy = journal_.enter();
         link(changed);
       },
       [this](const peer_envelope& envelope) {
-        journal_.count();
+        const auto busy = journal_.enter();
         if (envelope.kind == peer_kind::answer) {
           requests_.receive(envelope);
         } else {
@@ -61,21 +61,21 @@ caf::behavior cluster_state::make_behavior() {
         }
       },
       [this](const change_cluster& wish) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return change(wish);
       },
       [this](const serves_clients& where) {
-        journal_.count();
+        const auto busy = journal_.enter();
         config_.self.http = where.http;
         announced_ = false;
         next_announce_ns_ = now_ns();
       },
       [this](ask_cluster) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return report();
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(
             self_->id(), self_->mailbox().size(),
             fmt::format("{} members, {} links, leader {}, {} operations{}",

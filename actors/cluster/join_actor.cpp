@@ -30,13 +30,13 @@ caf::behavior join_state::make_behavior() {
   self_->delayed_send(self_, config_.tick, cluster_tick{});
   return {
       [this](cluster_tick) {
-        journal_.count();
+        const auto busy = journal_.enter();
         if (done_) return;
         tick();
         self_->delayed_send(self_, config_.tick, cluster_tick{});
       },
       [this](const link_changed& link) {
-        journal_.count();
+        const auto busy = journal_.enter();
         if (link.up) {
           if (linked_.insert(link.node).second) to_ask_.push_front(link.node);
         } else {
@@ -45,7 +45,7 @@ caf::behavior join_state::make_behavior() {
         }
       },
       [this](const peer_envelope& envelope) {
-        journal_.count();
+        const auto busy = journal_.enter();
         if (envelope.kind == peer_kind::answer) {
           requests_.receive(envelope);
         } else {
@@ -53,7 +53,7 @@ caf::behavior join_state::make_behavior() {
         }
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(self_->id(), self_->mailbox().size(), progress_);
       },
   };

@@ -38,7 +38,7 @@ caf::behavior inspect_state::make_behavior() {
   }
   return {
       [this](const inspect_question& question) -> caf::result<inspect_reply> {
-        journal_.count();
+        const auto busy = journal_.enter();
         asker from;
         from.promise = self_->make_response_promise();
         auto promise = from.promise;
@@ -46,27 +46,27 @@ caf::behavior inspect_state::make_behavior() {
         return promise;
       },
       [this](const peer_envelope& envelope) {
-        journal_.count();
+        const auto busy = journal_.enter();
         receive(envelope);
       },
       [this](const link_changed& change) {
-        journal_.count();
+        const auto busy = journal_.enter();
         link_told(change);
       },
       [this](const inspect_done& done) {
-        journal_.count();
+        const auto busy = journal_.enter();
         finish(done.ticket, *done.reply.what, done.reply.body);
       },
       [this](inspect_wake) {
-        journal_.count();
+        const auto busy = journal_.enter();
         wake_events();
       },
       [this](const inspect_alarm& rung) {
-        journal_.count();
+        const auto busy = journal_.enter();
         alarm(rung.generation);
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(self_->id(), self_->mailbox().size(), state_line());
       },
   };
@@ -122,6 +122,8 @@ void inspect_state::link_told(const link_changed& change) {
   known.since_ms = config_.env->now_ms();
   if (!change.address.empty()) known.address = change.address;
   if (change.up) return;
+  // Whoever may dial us can call itself anything: only so many that are gone are remembered.
+  if (links_.size() > k_links_max) links_.erase(change.node);
   std::vector<std::uint64_t> lost;
   for (const auto& [ticket, question] : open_)
     if (question.passed_to == change.node) lost.push_back(ticket);

@@ -77,6 +77,7 @@ public:
   static constexpr const char* name = "cairn.inspect";
   static constexpr std::size_t k_open_max = 256;
   static constexpr std::size_t k_waiting_max = 128;
+  static constexpr std::size_t k_links_max = 256;
 
   inspect_state(caf::event_based_actor* self, inspect_actor_config config);
   ~inspect_state();

@@ -99,6 +99,7 @@ void fill_actors(std::vector<actor_report>& reports, std::uint64_t after, v1::Ac
     one.set_mailbox(report.mailbox);
     one.set_processed(report.processed);
     one.set_restarts(report.restarts);
+    one.set_busy_ns(report.busy_ns);
     for (auto& event : report.events)
       one.add_events(std::move(event));
   }

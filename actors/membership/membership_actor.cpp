@@ -44,26 +44,26 @@ caf::behavior membership_state::make_behavior() {
   carry_out();
   return {
       [this](const peer_envelope& envelope) {
-        journal_.count();
+        const auto busy = journal_.enter();
         receive(envelope);
       },
       [this](caf::tick_atom, std::uint64_t generation) {
         if (generation != alarm_generation_) return;
-        journal_.count();
+        const auto busy = journal_.enter();
         alarm_ms_ = 0;
         core_.tick(monotonic_ms());
         carry_out();
       },
       [this](const link_changed& change) {
-        journal_.count();
+        const auto busy = journal_.enter();
         link(change);
       },
       [this](const raft_changed& told) {
-        journal_.count();
+        const auto busy = journal_.enter();
         raft_told(told);
       },
       [this](describe) {
-        journal_.count();
+        const auto busy = journal_.enter();
         return journal_.report(self_->id(), self_->mailbox().size(), state_line());
       },
   };

@@ -71,6 +71,7 @@ inline std::vector<actors::actor_report> reports_of(const net::inspect_answer& f
                    .mailbox = actor.mailbox(),
                    .processed = actor.processed(),
                    .restarts = actor.restarts(),
+                   .busy_ns = actor.busy_ns(),
                    .events = {actor.events().begin(), actor.events().end()}});
   }
   return out;

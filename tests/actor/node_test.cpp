@@ -1,3 +1,5 @@
+#include "actors/actor_journal.hpp"
+#include "actors/node_actor.hpp"
 #include "actors/segment_actor.hpp"
 #include "apps/process_facts.hpp"
 #include "tests/actor/backend_world.hpp"
@@ -183,6 +185,77 @@ TEST_CASE("describe: a port that has gone is not listed") {
   CHECK(ports == 1);
 }
 
+TEST_CASE("describe: whoever asks for all actors while they are asked gets the same answers") {
+  backend_world world;
+  const auto asked_before = world.describe(world.node->writer().id())[0].processed;
+  std::array<answer<net::inspect_answer>, 50> all;
+  for (auto& one : all)
+    world.ask_actors(one, 0);
+  world.run();
+  for (const auto& one : all) {
+    REQUIRE(one.ok());
+    CHECK(reports_of(one.value()).size() == reports_of(all[0].value()).size());
+  }
+  // Once for all of them, and once more now.
+  CHECK(world.describe(world.node->writer().id())[0].processed == asked_before + 2);
+}
+
+TEST_CASE("describe: the mailbox counts what waits, and a description does not wait behind it") {
+  sim_env env;
+  testing_settings settings;
+  caf::actor_system system(settings);
+  auto& scheduler = static_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  const auto node = system.spawn<actors::node_actor>(
+      actors::node_actor_config{.env = &env, .node_id = "n1", .on_fatal = {}});
+  scheduler.run();
+  std::optional<actors::actor_report> report;
+  system.spawn([&](caf::event_based_actor* self) {
+    for (std::uint64_t id = 1; id <= 20; ++id)
+      self->send(node, actors::actor_stopped{id});
+    self->request<caf::message_priority::high>(node, caf::infinite, actors::describe{})
+        .then([&](const actors::actor_report& got) { report = got; });
+  });
+  scheduler.run();
+  REQUIRE(report);
+  CHECK(report->mailbox == 20);
+  CHECK(report->processed == 1);
+  caf::anon_send_exit(node, caf::exit_reason::user_shutdown);
+  scheduler.run();
+}
+
+TEST_CASE("describe: time in handlers counts as busy, and only that") {
+  sim_env env;
+  actors::actor_journal journal(env, "kind", "name", 0);
+  {
+    const auto busy = journal.enter();
+    env.advance_ms(7);
+  }
+  env.advance_ms(100);
+  journal.count();
+  const auto report = journal.report(1, 0, "idle");
+  CHECK(report.processed == 2);
+  CHECK(report.busy_ns == 7'000'000);
+}
+
+TEST_CASE("describe: an actor's events are bounded in number and length") {
+  sim_env env;
+  actors::actor_journal journal(env, "kind", "name", 0);
+  for (int i = 0; i < 100; ++i)
+    journal.note(std::string(1'000, 'e'));
+  const auto report = journal.report(1, 0, "idle");
+  CHECK(report.events.size() == actors::actor_journal::k_events_max);
+  for (const auto& event : report.events)
+    CHECK(event.size() == actors::actor_journal::k_event_bytes_max);
+  // The time before it has an odd number of bytes, so a cut at 256 would be within a letter.
+  std::string letters;
+  for (int i = 0; i < 500; ++i)
+    letters += "\xc3\xa9";
+  journal.note(letters);
+  const auto cut = journal.report(1, 0, "idle").events.back();
+  CHECK(cut.size() >= actors::actor_journal::k_event_bytes_max - 1);
+  CHECK(cut.ends_with("\xc3\xa9"));
+}
+
 TEST_CASE("describe: an actor that does not answer is listed as busy after a second") {
   backend_world world;
   auto silent = world.backend->open_port([] {});  // nobody polls it
@@ -229,7 +302,10 @@ TEST_CASE("describe: ten thousand segments are listed, and cost memory only") {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   CHECK(each_bytes < 8 * k_kib_bytes);
 #endif
+  const auto begun = std::chrono::steady_clock::now();
   const auto listed = world.describe();
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+  MESSAGE("milliseconds to list ten thousand segments: ", took.count());
   std::size_t count = 0;
   for (const auto& actor : listed)
     count += actor.kind == "segment" ? 1 : 0;

@@ -34,6 +34,7 @@ class Inspect(Case):
             one = self.get(n1, f"/v1/actors/{raft['id']}?node={other}")
             self.assertEqual((one["id"], one["kind"], one["node"]), (raft["id"], "raft", other))
             self.assertTrue(one["events"], "elections at least")
+            self.assertGreater(one["busy_us"], 0)
             facts = self.get(n1, f"/v1/node?node={other}")
             self.assertEqual((facts["node"], facts["pid"]), (other, cluster[other].process.pid))
             self.assertEqual(facts["http"], cluster[other].http)
