@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace cairn {
 
@@ -39,10 +40,21 @@ template <class T>
 }
 
 /// Immutable bytes together with what keeps them alive. Cheap to copy; safe to share between
-/// threads because nobody writes to them after construction.
+/// threads because nobody writes to them after construction. What was moved from is empty: it
+/// keeps nothing alive, so it must not point anywhere either.
 class shared_bytes {
 public:
   shared_bytes() = default;
+  shared_bytes(const shared_bytes&) = default;
+  shared_bytes& operator=(const shared_bytes&) = default;
+  shared_bytes(shared_bytes&& other) noexcept
+      : owner_(std::move(other.owner_)), bytes_(std::exchange(other.bytes_, {})) {}
+  shared_bytes& operator=(shared_bytes&& other) noexcept {
+    owner_ = std::move(other.owner_);
+    bytes_ = std::exchange(other.bytes_, {});
+    return *this;
+  }
+  ~shared_bytes() = default;
   /// `owner` keeps `bytes` valid.
   shared_bytes(std::shared_ptr<const void> owner, byte_span bytes)
       : owner_(std::move(owner)), bytes_(bytes) {}

@@ -58,6 +58,17 @@ TEST_CASE("checksum128: is XXH3-128 in its canonical order, the same on every ma
   CHECK(hex("a") != hex("b"));
 }
 
+TEST_CASE("shared_bytes: what was moved from is empty, and points nowhere") {
+  auto first = shared_bytes::copy_of(as_byte_span("hello world"));
+  auto second = std::move(first);
+  CHECK(first.empty());
+  CHECK(first.data() == nullptr);
+  CHECK(second.text() == "hello world");
+  first = std::move(second);
+  CHECK(second.empty());
+  CHECK(first.text() == "hello world");
+}
+
 TEST_CASE("shared_bytes: a slice keeps its owner alive") {
   shared_bytes part;
   {
