@@ -232,16 +232,31 @@ void inspect_state::deliver(const asker& to, answer what, shared_bytes body) {
 }
 
 void inspect_state::send_answer(const asker& to, const answer& what, shared_bytes body) {
-  auto head = shared_bytes::copy_of(as_byte_span(what.SerializeAsString()));
-  const bool small = head.size() + body.size() <= k_inspect_control_bytes_max;
-  // A link that is gone needs no answer any more.
-  (void)config_.hub->send(to.node, small ? peer_lane::control : peer_lane::bulk,
-                          {.cluster_id = config_.cluster_id,
-                           .sender = {},
-                           .log = {},
-                           .kind = peer_kind::inspect_answer,
-                           .head = std::move(head),
-                           .body = std::move(body)});
+  const auto send = [&](const answer& said, shared_bytes bytes) {
+    auto head = shared_bytes::copy_of(as_byte_span(said.SerializeAsString()));
+    const auto size = head.size() + bytes.size();
+    const auto lane = size <= k_inspect_control_bytes_max ? peer_lane::control : peer_lane::bulk;
+    const bool sent = config_.hub->send(to.node, lane,
+                                        {.cluster_id = config_.cluster_id,
+                                         .sender = {},
+                                         .log = {},
+                                         .kind = peer_kind::inspect_answer,
+                                         .head = std::move(head),
+                                         .body = std::move(bytes)});
+    return sent ? 0 : size;
+  };
+  const auto unsent = send(what, std::move(body));
+  if (unsent == 0) return;
+  // Too much waits for the asker, or this alone is too much: it shall not wait for its deadline. A
+  // link that is gone takes this as little, and needs no answer any more.
+  auto instead = refused_answer(
+      errc::overloaded,
+      fmt::format("the answer of {} has {} bytes, and that is more than may wait on the link to {} "
+                  "now: ask for less, or {} itself",
+                  config_.node_id, unsent, to.node, config_.node_id));
+  instead.set_id(what.id());
+  instead.set_node(what.node());
+  (void)send(instead, {});
 }
 
 // --- time ----------------------------------------------------------------------------------------

@@ -425,6 +425,26 @@ TEST_CASE("inspect: ten thousand actors are cut to fit a link, honestly, and the
   CHECK(bulk);
 }
 
+TEST_CASE("inspect: an answer for which a link has no room is refused at once") {
+  three_nodes world;
+  world.start("n4", [](inspect_actor_config& config) {
+    config.hooks.recorder = [](const v1::InspectRequest&, const inspect_done_fn& done) {
+      v1::InspectAnswer answer;
+      answer.mutable_recorder()->set_inputs(3);
+      done(answer, shared_bytes::copy_of(as_byte_span(std::string(100'000, 'd'))));
+    };
+  });
+  world.introduce({"n1", "n2", "n3", "n4"});
+  auto question = question_for("n4");
+  question.mutable_recorder();
+  CHECK(world.answer("n1", question).code() == 0);
+  world.network.no_room("n4", "n1", true, peer_lane::bulk);
+  const auto refused = world.answer("n1", question);
+  CHECK(code_of(refused) == errc::overloaded);
+  CHECK(refused.node() == "n4");
+  CHECK(says(refused, "bytes, and that is more than may wait on the link to n1 now"));
+}
+
 TEST_CASE("inspect: events and segments are cut to fit, and what cannot be cut is too large") {
   v1::InspectAnswer answer;
   for (std::uint64_t id = 1; id <= 1'000; ++id) {

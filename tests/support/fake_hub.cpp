@@ -64,6 +64,7 @@ struct fake_network::state {
   struct direction {
     bool lost = false;
     bool full = false;
+    std::optional<peer_lane> full_lane;  // null: both
     std::size_t drop = 0;
     bool holding = false;
     std::optional<peer_lane> only;
@@ -222,9 +223,12 @@ std::size_t fake_network::release(const std::string& from, const std::string& to
   return done;
 }
 
-void fake_network::no_room(const std::string& from, const std::string& to, bool on) {
+void fake_network::no_room(const std::string& from, const std::string& to, bool on,
+                           std::optional<peer_lane> lane) {
   const std::lock_guard lock(state_->mutex);
-  state_->directions[{from, to}].full = on;
+  auto& way = state_->directions[{from, to}];
+  way.full = on;
+  way.full_lane = lane;
 }
 
 std::vector<std::string> fake_network::delivered() const {
@@ -238,7 +242,7 @@ bool fake_hub::send(const std::string& node, peer_lane lane, peer_envelope envel
   if (self == network_->nodes.end() || network_->up.count(unordered(node_, node)) == 0)
     return false;
   auto& way = network_->directions[{node_, node}];
-  if (way.full) return false;
+  if (way.full && way.full_lane.value_or(lane) == lane) return false;
   if (envelope.sender.empty()) envelope.sender = node_;
   if (envelope.cluster_id.empty()) envelope.cluster_id = self->second.cluster_id;
   if (way.lost) return true;

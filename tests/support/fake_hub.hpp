@@ -55,8 +55,9 @@ public:
   /// `keep_holding`.
   std::size_t release(const std::string& from, const std::string& to, std::size_t count = SIZE_MAX,
                       bool keep_holding = false);
-  /// send() from `from` to `to` says false, as for a peer that does not read.
-  void no_room(const std::string& from, const std::string& to, bool on = true);
+  /// send() from `from` to `to` says false, as for a peer that does not read; or only on `lane`.
+  void no_room(const std::string& from, const std::string& to, bool on = true,
+               std::optional<actors::peer_lane> lane = std::nullopt);
 
   /// A line per envelope that was delivered: "n1>n2 control raft default", for tests that compare
   /// runs.
