@@ -374,7 +374,7 @@ struct raft_report {
   record_offset applied_offset{};
   std::vector<raft_member_report> others{};   ///< all members but this node, ascending
   std::uint64_t last_contact_ms = k_unknown;  ///< with the leader, ago; a follower's
-  std::uint64_t election_timeout_ms = 0;      ///< as drawn for now
+  std::uint64_t election_timeout_ms = 0;      ///< as set; a wait is up to twice that
   std::uint64_t heartbeat_ms = 0;
   std::string fence_reason{};
   std::string disk_full_reason{};  ///< empty: it is not

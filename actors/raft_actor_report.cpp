@@ -85,7 +85,7 @@ raft_report raft_state::report() const {
   report.first = status.start.index.next();
   report.applied = replica_.visible_index();
   report.applied_offset = replica_.range().next;
-  report.election_timeout_ms = status.election_timeout_ticks * tick_ns / 1'000'000;
+  report.election_timeout_ms = config_.replica.core.election_ticks * tick_ns / 1'000'000;
   report.heartbeat_ms = config_.replica.core.heartbeat_ticks * tick_ns / 1'000'000;
   report.fence_reason = replica_.fence_reason();
   if (replica_.disk_full()) report.disk_full_reason = replica_.no_room();
