@@ -128,6 +128,7 @@ int shell::run_once(const command& what, const arguments& given) {
     return usage ? static_cast<int>(cli::exit_usage) : code;
   }
   learned->via = ask_.via();  // another one by now, if the first has died meanwhile
+  print_notices();            // that it has, before what the other one says
   if (options_.json) {
     print_json(to_json(*learned));
   } else {
