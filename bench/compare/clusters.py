@@ -197,8 +197,9 @@ class Cluster:
 class Cairn(Cluster):
     label, kind, name = "Cairn", "cairn", "default"
 
-    def __init__(self, program, nodes, work):
+    def __init__(self, program, nodes, work, flags=()):
         super().__init__(program, nodes, work)
+        self.flags = list(flags)
         ports = free_ports(3 * nodes)
         self.http, self.grpc, self.peer = ports[:nodes], ports[nodes:2 * nodes], ports[2 * nodes:]
 
@@ -209,7 +210,7 @@ class Cairn(Cluster):
         begin = ["--bootstrap"] if index == 0 else ["--join", f"{HOST}:{self.peer[0]}"]
         return [self.program, "--node-id", f"n{index + 1}", "--data-dir", self.work / f"n{index + 1}",
                 "--http", f"{HOST}:{self.http[index]}", "--grpc", f"{HOST}:{self.grpc[index]}",
-                "--peer", f"{HOST}:{self.peer[index]}", "--log-level", "warning", *begin]
+                "--peer", f"{HOST}:{self.peer[index]}", "--log-level", "warning", *begin, *self.flags]
 
     def describe(self, index):
         return http_json(self.http[index], "GET", "/v1/logs/default")
