@@ -6,6 +6,7 @@ import time
 
 from harness.case import Case, main, wait_until
 from harness.history import OK, REJECTED, UNKNOWN, History, check
+from harness.node import cairn
 from harness.shim import Shim, ShimmedNode
 from harness.workload import RECORDS, Workload, append, read_values
 
@@ -32,6 +33,12 @@ class SyncFails(Case):
             self.assertRegex(said.lower(), r"(sync|input/output error)")
             self.assertIn(".store", said)
             self.note(f"exit code {code}: {said.strip().splitlines()[-1]}")
+            [dump] = (self.dir / "n1").glob("recorder-*.dump")
+            self.assertIn(f"cairn replay {dump}", said)
+            story = cairn("replay", dump, text=True)
+            self.assertEqual(story.returncode, 0, story.stderr)
+            self.assertRegex(story.stdout, r"written .* UTC: .*(sync|Input/output error)", "why it was written")
+            self.assertIn("in each the core did what it did then", story.stdout)
             shim.say("ok")
             node.start()
             self.assertEqual(check(history, read_values(node.http_address)), [])
