@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -72,6 +73,13 @@ int main(int argc, char** argv) {
   add_recorder_command(app, global, code);
   add_replay_command(app, global, code);
   add_sim_command(app, global, code);
+  add_completion_command(app, global, code);
+  // What shells ask; no command of its own, since anything may stand behind it.
+  if (argc > 1 && std::string_view(argv[1]) == "complete-words") {
+    for (const std::string& word : completions(app, {argv + 2, argv + argc}))
+      fmt::print("{}\n", word);
+    return exit_ok;
+  }
   install_interrupt_handler();
   try {
     app.parse(argc, argv);

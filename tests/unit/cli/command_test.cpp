@@ -54,6 +54,27 @@ TEST_CASE("cairn: every command has help with an example and exits with 0") {
   }
 }
 
+TEST_CASE("cairn: bash completes commands, options and values, and leaves files to itself") {
+  const auto complete = [](const std::string& line) {
+    // `line` is split as bash does; its last word is the one at the cursor.
+    const auto done =
+        run("bash -c 'source <(\"$0\" completion bash); COMP_WORDS=(\"$@\"); COMP_WORDS[0]=$0; "
+            "COMP_CWORD=$(($# - 1)); _cairn; echo \"${COMPREPLY[*]}\"' '" CAIRN_BIN_DIR "/cairn' " +
+            line);
+    CHECK(done.code == 0);
+    return done.text;
+  };
+  CHECK(complete("cairn re") == "read ready recorder replay\n");
+  CHECK(complete("cairn cluster tr") == "transfer-leader\n");
+  CHECK(complete("cairn -s http://a recorder ''") == "save\n");
+  CHECK(complete("cairn replay --show ''") == "all changes elections\n");
+  CHECK(complete("cairn replay --show changes --st") == "--step\n");
+  CHECK(complete("cairn append --qui") == "--quiet\n");
+  CHECK(complete("cairn completion z") == "zsh\n");
+  CHECK(complete("cairn verify ''") == "\n");
+  CHECK(complete("cairn nonsense ''").find("append bench") != std::string::npos);
+}
+
 TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
   struct row {
     std::string command;
