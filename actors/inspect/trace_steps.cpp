@@ -78,8 +78,7 @@ void add_leader_steps(const entry_timeline& timeline, const std::string& leader,
     const std::string name = peer_name(timeline, i);
     to.moment(leader, "raft", fmt::format("sent to {}", name), peer.sent_ns);
     if (peer.acked_ns != 0) {
-      to.lasting(name, "raft", "there, on its disk, and its word back", peer.sent_ns,
-                 peer.acked_ns);
+      to.lasting(name, "raft", "on its disk and acknowledged", peer.sent_ns, peer.acked_ns);
     } else {
       to.moment(name, "raft", "has not acknowledged it yet", peer.sent_ns);
     }

@@ -1,5 +1,6 @@
 #include "apps/console/completion.hpp"
 
+#include "apps/console/event_commands.hpp"
 #include "apps/console/explain.hpp"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ std::vector<std::string> words_of(word_kind kind, const word_source& known) {
   } else if (kind == word_kind::topic) {
     words.assign(std::begin(k_topics), std::end(k_topics));
   } else if (kind == word_kind::event_kind) {
-    words = {"backpressure", "disk", "election",     "fault",    "leader", "link",
-             "membership",   "node", "reachability", "recorder", "segment"};
+    words.assign(k_event_kinds.begin(), k_event_kinds.end());
+    std::sort(words.begin(), words.end());
   } else if (kind != word_kind::text && kind != word_kind::number) {
     words = known(kind);
   }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
 
 namespace cairn::console {
@@ -187,7 +188,21 @@ std::string print_metrics(const document& learned, const arguments& given, const
 
 }  // namespace
 
+event_reader::event_reader(std::string node, std::string_view kinds) : node_(std::move(node)) {
+  while (!kinds.empty()) {
+    const auto comma = std::min(kinds.find(','), kinds.size());
+    if (comma > 0) kinds_.emplace(kinds.substr(0, comma));
+    kinds.remove_prefix(std::min(comma + 1, kinds.size()));
+  }
+}
+
 result<std::vector<located_event>> event_reader::read(asker& ask) {
+  for (const auto& kind : kinds_) {
+    if (std::find(k_event_kinds.begin(), k_event_kinds.end(), kind) != k_event_kinds.end())
+      continue;
+    return error{errc::invalid_argument, fmt::format("there is no kind of event \"{}\"; kinds: {}",
+                                                     kind, fmt::join(k_event_kinds, ", "))};
+  }
   silent_.clear();
   std::vector<located_event> found;
   if (!node_.empty()) {
@@ -230,7 +245,8 @@ void event_reader::read_one(asker& ask, const std::string& node, std::vector<loc
     const bool end = list.events().empty() || list.next() <= at.after;
     at.after = std::max(at.after, list.next());
     for (auto& event : *list.mutable_events()) {
-      if (kind_.empty() || event.kind() == kind_) into.push_back({one.node, std::move(event)});
+      if (kinds_.empty() || kinds_.contains(event.kind()))
+        into.push_back({one.node, std::move(event)});
     }
     if (end) return;
   }
@@ -261,7 +277,7 @@ void add_event_commands(std::vector<command>& to) {
                 "disk, fault, recorder.",
                 {},
                 {{"--follow", "", word_kind::text, "goes on until Ctrl-C"},
-                 {"--kind", "KIND", word_kind::event_kind, "these alone"},
+                 {"--kind", "KIND[,KIND...]", word_kind::event_kind, "these alone"},
                  {"--node", "NODE", word_kind::node, "of this node alone"},
                  {"--limit", "N", word_kind::number, "the newest so many (50)"}},
                 ask_events,

@@ -4,13 +4,21 @@
 #include "apps/console/asker.hpp"
 #include "apps/console/screen.hpp"
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace cairn::console {
+
+/// Those that nodes tell (actors/node_events.hpp).
+inline constexpr std::array<std::string_view, 11> k_event_kinds = {
+    "node",    "election",     "leader", "membership", "reachability", "link",
+    "segment", "backpressure", "disk",   "fault",      "recorder"};
 
 struct located_event {
   std::string node;
@@ -21,11 +29,11 @@ struct located_event {
 /// events that were lost are told, too.
 class event_reader {
 public:
-  /// `node` empty: every member. `kind` empty: all.
-  event_reader(std::string node, std::string kind)
-      : node_(std::move(node)), kind_(std::move(kind)) {}
+  /// `node` empty: every member. `kinds`: some of k_event_kinds, with commas between; empty: all.
+  event_reader(std::string node, std::string_view kinds);
 
-  /// In the order of their times. Fails only when nobody answers.
+  /// In the order of their times. Fails when nobody answers, and with invalid_argument if there is
+  /// no such kind.
   [[nodiscard]] result<std::vector<located_event>> read(asker& ask);
   /// So many events came and went before they could be read.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
@@ -41,7 +49,7 @@ private:
   void read_one(asker& ask, const std::string& node, std::vector<located_event>& into);
 
   std::string node_;
-  std::string kind_;
+  std::set<std::string, std::less<>> kinds_;  // empty: all
   std::map<std::string, cursor> cursors_;
   std::vector<reply> silent_;
   std::uint64_t lost_ = 0;

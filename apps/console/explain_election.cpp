@@ -11,6 +11,8 @@ namespace {
 
 /// Events this near to an election may belong to it.
 constexpr std::int64_t k_near_ms = 15'000;
+/// Clocks of nodes differ, and a link may go down a little before the last heartbeat is missed.
+constexpr std::int64_t k_early_ms = 2'000;
 /// More elections than these within ten minutes are told.
 constexpr std::size_t k_many_elections = 3;
 constexpr std::int64_t k_ten_minutes_ms = 600'000;
@@ -110,16 +112,19 @@ void explain_previous(const situation& seen, const v1::Election& what, std::vect
   }
 }
 
-/// Events of links and reachability that name the one that led before, near the election.
+/// Events of links and reachability that name the one that led before, near the election: from when
+/// it was heard of last on, since what was well before that explains nothing.
 void add_evidence(const situation& seen, const v1::Election& what, std::vector<finding>& into) {
   if (what.previous().empty()) return;
   std::size_t told = 0;
   for (const auto& one : seen.nodes) {
     for (const auto& event : one.events) {
       if (event.kind() != "link" && event.kind() != "reachability") continue;
-      if (std::abs(event.time_ms() - what.time_ms()) > k_near_ms || one.node == what.previous()) {
-        continue;
-      }
+      const auto begin_ms =
+          what.time_ms() - static_cast<std::int64_t>(what.silence_ms()) - k_early_ms;
+      const bool near =
+          event.time_ms() >= begin_ms && event.time_ms() <= what.time_ms() + k_near_ms;
+      if (!near || one.node == what.previous()) continue;
       if (event.text().find(what.previous()) == std::string::npos || ++told > 4) continue;
       into.push_back(
           {k_topic_election, weight::note,

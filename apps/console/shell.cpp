@@ -119,14 +119,16 @@ int shell::run(const command& what, const arguments& given) {
   return run_once(what, given);
 }
 
+int shell::fail_of(const error& why, const command& what) {
+  // A word that only the command itself can judge.
+  const bool usage = why.code == errc::invalid_argument;
+  const int code = fail(why, &what);
+  return usage ? static_cast<int>(cli::exit_usage) : code;
+}
+
 int shell::run_once(const command& what, const arguments& given) {
   auto learned = what.ask(ask_, given);
-  if (!learned) {
-    // A word that only the command itself can judge.
-    const bool usage = learned.error().code == errc::invalid_argument;
-    const int code = fail(learned.error(), &what);
-    return usage ? static_cast<int>(cli::exit_usage) : code;
-  }
+  if (!learned) return fail_of(learned.error(), what);
   learned->via = ask_.via();  // another one by now, if the first has died meanwhile
   print_notices();            // that it has, before what the other one says
   if (options_.json) {
@@ -241,7 +243,7 @@ int shell::run_follow(const arguments& given) {
     auto events = reader.read(ask_);
     if (ask_.interrupted()) return cli::exit_interrupted;
     if (!events) {
-      if (first) return fail(events.error(), find_command("events"));
+      if (first) return fail_of(events.error(), *find_command("events"));
       print_notices();
     } else {
       // Some of what was before, then all that comes.

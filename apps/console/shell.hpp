@@ -56,6 +56,7 @@ private:
   int run_top(const arguments& given);
   int run_follow(const arguments& given);
   int fail(const error& why, const command* what);
+  int fail_of(const error& why, const command& what);
   int complain(const std::string& sentence, int code);
   void print_json(const boost::json::object& value);
 

@@ -40,6 +40,22 @@ std::string waterfall(std::uint64_t at_ns, std::uint64_t took_ns, std::uint64_t 
   return text;
 }
 
+/// What the words of the steps leave, within what is good to look at.
+std::size_t room_for_bars(const v1::Trace& trace, const screen& on) {
+  constexpr std::size_t k_numbers = 2 * 8 + 5 * 2;  // two columns, and the gaps between all of them
+  std::size_t node = 4;
+  std::size_t actor = 5;
+  std::size_t what = 4;
+  for (const auto& step : trace.steps()) {
+    node = std::max(node, step.node().size());
+    actor = std::max(actor, step.actor().size());
+    what = std::max(what, step.what().size());
+  }
+  const auto words = k_numbers + node + actor + what;
+  const auto columns = on.bar_columns();
+  return std::clamp<std::size_t>(columns > words ? columns - words : 0, 16, 40);
+}
+
 std::string print_trace(const document& learned, const arguments& /*given*/, const screen& on) {
   const auto& trace = learned.replies.front().answer.trace();
   std::uint64_t end_ns = trace.total_ns();
@@ -52,7 +68,7 @@ std::string print_trace(const document& learned, const arguments& /*given*/, con
                           trace.durable_on(), trace.replicas(), short_time_text(trace.total_ns()),
                           trace.index(), trace.term()),
               on.columns, 2);
-  const std::size_t bar_width = on.bar_columns() > 90 ? on.bar_columns() - 66 : 24;
+  const auto bar_width = room_for_bars(trace, on);
   table list({{"AT us", align::right},
               {"TOOK us", align::right},
               {"NODE"},
@@ -61,7 +77,9 @@ std::string print_trace(const document& learned, const arguments& /*given*/, con
               {"", align::left}});
   const v1::TraceStep* longest = nullptr;
   for (const auto& step : trace.steps()) {
-    if (longest == nullptr || step.took_ns() > longest->took_ns()) longest = &step;
+    // The answer did not wait for what came later, such as the slower follower's word.
+    const bool waited = step.at_ns() + step.took_ns() <= trace.total_ns();
+    if (waited && (longest == nullptr || step.took_ns() > longest->took_ns())) longest = &step;
   }
   for (const auto& step : trace.steps()) {
     const auto us = [](std::uint64_t ns) {
@@ -77,10 +95,12 @@ std::string print_trace(const document& learned, const arguments& /*given*/, con
   }
   text += "\n" + list.text(on);
   if (longest != nullptr && longest->took_ns() > 0) {
-    text += fmt::format("longest: {} on {}, {} ({} % of the whole)\n",
-                        printable(longest->what(), on.utf8), longest->node(),
-                        short_time_text(longest->took_ns()),
-                        end_ns == 0 ? 0 : longest->took_ns() * 100 / end_ns);
+    text += wrapped(fmt::format("longest before the answer: {} on {}, {} ({} % of the whole)",
+                                printable(longest->what(), on.utf8), longest->node(),
+                                short_time_text(longest->took_ns()),
+                                longest->took_ns() * 100 / trace.total_ns()),
+                    on.columns, 2) +
+            "\n";
   }
   return text;
 }

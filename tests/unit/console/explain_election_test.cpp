@@ -29,6 +29,20 @@ TEST_CASE("explain: the election after the leader was killed: who stood, why, wh
   check_told(seen, "election", "n3 noted at 06:56:58.800: the link to n1 is down: end of file");
 }
 
+TEST_CASE("explain: what was well before the leader was last heard of explains nothing") {
+  auto seen = three_nodes();
+  take_away(seen, "n1");
+  add_election(seen, "n2",
+               fmt::format(R"(term: 3 time_ms: {} cause: "no-heartbeat" leader: "n2" previous: "n1"
+                              silence_ms: 600)",
+                           k_elected_ms));
+  auto& events = node(seen, "n3").events;
+  events.insert(events.end(), from_text<v1::Event>(fmt::format(
+                                  R"(id: 9 time_ms: {} kind: "link" text: "linked to n1")",
+                                  k_elected_ms - 9'000)));
+  check_not_told(seen, "election", "linked to n1");
+}
+
 TEST_CASE("explain: of two that stood, the one that knows who led before says why") {
   auto seen = three_nodes();
   take_away(seen, "n1");

@@ -70,6 +70,7 @@ const std::vector<std::pair<std::string, std::string>> k_printed = {
     {"where_none", "where 99999 --node n1"},
     {"events", "events"},
     {"events_kind", "events --kind leader --limit 2"},
+    {"events_kinds", "events --kind election,leader"},
     {"metrics", "metrics"},
     {"trace", "trace"},
     {"explain", "explain"},

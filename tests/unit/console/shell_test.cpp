@@ -89,6 +89,8 @@ TEST_CASE("console: words that make no sense are wrong usage and are named") {
       {"mailbox --limit few", "--limit is a number, not \"few\""},
       {"mailbox --limit=-3", "--limit is a number"},
       {"events --follow=yes", "--follow takes no value"},
+      {"events --kind weather", "there is no kind of event \"weather\"; kinds: node, election"},
+      {"events --follow --kind link,rain", "there is no kind of event \"rain\""},
       {"explain weather", "there is nothing to explain about \"weather\""},
       {"watch 2", "watch needs COMMAND"},
       {"watch 0 raft", "1 to 3600"},

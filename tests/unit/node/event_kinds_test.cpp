@@ -1,5 +1,6 @@
-// What the gateway takes as ?kind= is what the actors tell.
+// What the gateway takes as ?kind=, and the console as --kind, is what the actors tell.
 #include "actors/node_events.hpp"
+#include "apps/console/event_commands.hpp"
 #include "net/handlers/node_event_stream.hpp"
 
 #include <doctest/doctest.h>
@@ -15,6 +16,8 @@ TEST_CASE("events: every kind that a node tells can be asked for by name, and no
   }
   CHECK(told.size() > 5);
   CHECK(net::event_kinds() == told);
+  CHECK(std::vector<std::string_view>(console::k_event_kinds.begin(),
+                                      console::k_event_kinds.end()) == told);
 }
 
 }  // namespace cairn::testing
