@@ -208,6 +208,13 @@ private:
   }
 
   void votes() {
+    const auto* answer = body<raft::vote_response>();
+    const bool asking = after_.as == role::pre_candidate || after_.as == role::candidate;
+    if (answer != nullptr && !answer->granted && asking && after_.as == before_.as) {
+      say("{} {} for it: the recording of {} says why", name_(message_->from),
+          answer->pre ? "would not vote" : "does not vote", name_(message_->from));
+      return;
+    }
     const auto* request = body<raft::vote_request>();
     if (request == nullptr) return;
     const std::string who = name_(message_->from);

@@ -81,6 +81,11 @@ void flight_recorder::done(std::uint32_t fingerprint) {
 }
 
 void flight_recorder::settled(const raft::core& core) {
+  const raft::leadership lead{core.as(), core.term(), core.leader()};
+  if (lead != lead_) {
+    lead_ = lead;
+    if (!blind_) kept_ = current_;
+  }
   if (pause_ > 0) {
     --pause_;
     return;
@@ -91,7 +96,8 @@ void flight_recorder::settled(const raft::core& core) {
 }
 
 void flight_recorder::begin_chunk(const raft::core& core) {
-  const std::size_t next = (current_ + 1) % k_chunks;
+  std::size_t next = (current_ + 1) % k_chunks;
+  if (next == kept_) next = (next + 1) % k_chunks;
   chunk& c = chunks_[next];
   // Both sides announce themselves and then look at the other, in one order of all: so never do
   // both go on.

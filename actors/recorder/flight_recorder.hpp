@@ -4,9 +4,11 @@
 //
 // The ring is four chunks. Each begins with the core's whole state at that moment and goes on with
 // inputs, random numbers, and a fingerprint of what the core made of each; a full chunk is followed
-// by the oldest one, written anew. So at least three quarters of the ring are history, whatever was
-// lost before. Payloads of clients are never kept, only their sizes: nothing that the core decides
-// depends on them. Layout: docs/formats/recorder.md.
+// by the oldest one, written anew, but never by the one in which role, term or leader have changed
+// last: a loaded leader fills the ring in half a minute, and it is the last election that one asks
+// for. So at least half of the ring are history, whatever was lost before. Payloads of clients are
+// never kept, only their sizes: nothing that the core decides depends on them. Layout:
+// docs/formats/recorder.md.
 //
 // A recorder allocates its ring at the start and nothing afterwards, but a short list of runs for
 // each image of the state.
@@ -104,6 +106,8 @@ private:
   std::array<chunk, k_chunks> chunks_;
   mutable std::atomic<std::uint32_t> copying_{0};  // calls of dump(): no chunk begins meanwhile
   std::size_t current_ = k_chunks - 1;
+  std::size_t kept_ = k_chunks;  // the chunk with the last change of lead_; k_chunks: none
+  raft::leadership lead_;
   std::uint64_t sequence_ = 0;
   bool blind_ = true;  // nothing is kept before the next image
   std::uint32_t pause_ = 0;

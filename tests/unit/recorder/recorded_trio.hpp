@@ -65,6 +65,12 @@ public:
     FAIL("nobody was elected");
     return 0;
   }
+  /// The same, when `old` led. @pre it is down.
+  std::uint64_t elect_another(std::uint64_t old) {
+    const std::uint64_t next = elect();
+    CHECK(next != old);
+    return next;
+  }
   void propose(std::uint64_t n, std::size_t size_bytes) {
     raft::propose in;
     in.id = raft::proposal_id(++last_proposal_);

@@ -20,7 +20,7 @@ TEST_CASE("recorder: what is replayed is what the core did") {
   }
 }
 
-TEST_CASE("recorder: a long run stays within the ring and keeps three quarters of it") {
+TEST_CASE("recorder: a long run stays within the ring, and the last election stays in it") {
   constexpr std::uint64_t k_ring_bytes = 32 * 1024;
   recorded_trio trio(k_ring_bytes);
   const std::uint64_t leader = trio.elect();
@@ -34,9 +34,32 @@ TEST_CASE("recorder: a long run stays within the ring and keeps three quarters o
     CHECK(bytes.size() > k_ring_bytes / 2);
     const auto dump = dump_of(trio.recorder(n));
     CHECK(dump.chunks.size() == actors::flight_recorder::k_chunks);
-    CHECK(dump.chunks.front().sequence > 1);
+    // The election is in the first chunk, what came last in the others.
+    CHECK(dump.chunks[0].sequence == 1);
+    CHECK(dump.chunks[1].sequence > 8);
+    CHECK(dump.chunks[2].sequence == dump.chunks[1].sequence + 1);
+    CHECK(dump.chunks[3].sequence == dump.chunks[2].sequence + 1);
     CHECK(actors::first_mismatch(dump) == "");
+    actors::replay run(dump);
+    bool elected = false;
+    int gaps = 0;
+    while (run.next() != nullptr) {
+      const auto step = run.step();
+      elected = elected || step.before.leader != step.after.leader;
+      gaps += step.after_gap ? 1 : 0;
+    }
+    CHECK(elected);
+    CHECK(gaps == 1);
   }
+  // A later election takes the place of the first.
+  trio.down.insert(leader);
+  const std::uint64_t second = trio.elect_another(leader);
+  for (int i = 0; i < 3'000; ++i)
+    trio.propose(second, 10);
+  const auto dump = dump_of(trio.recorder(second));
+  CHECK(dump.chunks[0].sequence > 8);
+  CHECK(dump.chunks[1].sequence > dump.chunks[0].sequence + 4);
+  CHECK(actors::first_mismatch(dump) == "");
 }
 
 TEST_CASE("recorder: no byte of a client's record is in a dump") {
