@@ -109,6 +109,7 @@ private:
   void receive_appends(const peer_envelope& envelope);
   void receive_outcomes(const peer_envelope& envelope);
   void refuse(const peer_envelope& envelope, const std::string& why);
+  void tell_message(std::string_view what, const raft::message& m) const;
   void report_failed_load(const loaded& read);
   [[nodiscard]] static bool worth_an_event(std::uint64_t count);
   void log_lead() const;

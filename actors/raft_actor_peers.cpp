@@ -1,6 +1,7 @@
 // The RaftActor and other nodes: envelopes in and out, links, and what the core thinks of peers.
 
 #include "actors/raft_actor.hpp"
+#include "actors/recorder/describe.hpp"
 #include "actors/wire/raft_codec.hpp"
 #include "storage/base/log_line.hpp"
 
@@ -42,6 +43,7 @@ void raft_state::receive_raft(const peer_envelope& envelope) {
   }
   chronicle_.heard(batch->from);
   for (raft::message& m : batch->messages) {
+    tell_message("gets", m);
     time_acknowledged(m);
     replica_.receive(batch->from, std::move(m));
   }
@@ -61,6 +63,22 @@ void raft_state::receive_outcomes(const peer_envelope& envelope) {
   const auto outcomes = wire::decode_outcomes(envelope.head, envelope.body);
   if (!outcomes) return refuse(envelope, outcomes.error().detail);
   replica_.receive(*from, *outcomes);
+}
+
+// Entries, heartbeats and commits are too many for anybody but who asks for all.
+void raft_state::tell_message(std::string_view what, const raft::message& m) const {
+  const bool usual = std::holds_alternative<raft::append_request>(m.body) ||
+                     std::holds_alternative<raft::append_response>(m.body) ||
+                     std::holds_alternative<raft::heartbeat_request>(m.body) ||
+                     std::holds_alternative<raft::heartbeat_response>(m.body) ||
+                     std::holds_alternative<raft::commit_notice>(m.body);
+  const auto level = usual ? log_level::trace : log_level::debug;
+  if (!log_enabled(log_component::raft, level)) return;
+  const node_namer names = [this](raft::node_id node) { return peers_.name_of(node); };
+  log_line(log_component::raft, level)
+      .field("log", config_.log_name)
+      .field("peer", names(m.from == config_.replica.core.self ? m.to : m.from))
+      .say("{} {}", what, describe_message(m, names));
 }
 
 // Events are few and kept: one a power of two.
@@ -187,6 +205,8 @@ bool raft_state::send(raft::node_id to, wire::envelope_parts parts) {
 // What goes to one node goes together, in the order in which the core gave it.
 void raft_state::send_messages(std::vector<raft::message>& messages) {
   if (messages.empty()) return;
+  for (const raft::message& m : messages)
+    tell_message("sends", m);
   std::stable_sort(messages.begin(), messages.end(),
                    [](const auto& a, const auto& b) { return a.to < b.to; });
   for (auto first = messages.begin(); first != messages.end();) {

@@ -1,28 +1,12 @@
 // What a RaftActor says about itself to people and to the ClusterActor.
 
 #include "actors/raft_actor.hpp"
+#include "actors/recorder/describe.hpp"
 #include "storage/base/log_line.hpp"
 
 #include <fmt/format.h>
 
 namespace cairn::actors {
-namespace {
-
-std::string_view name_of(raft::role role) {
-  switch (role) {
-    case raft::role::follower:
-      return "follower";
-    case raft::role::pre_candidate:
-    case raft::role::candidate:
-      return "candidate";
-    case raft::role::leader:
-      return "leader";
-  }
-  return "?";
-}
-
-}  // namespace
-
 void raft_state::log_lead() const {
   const std::string leader = peers_.name_of(lead_.leader);
   log_info(log_component::raft)

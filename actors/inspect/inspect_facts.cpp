@@ -1,5 +1,6 @@
 #include "actors/inspect/inspect_facts.hpp"
 
+#include "actors/recorder/describe.hpp"
 #include "actors/wire/envelope_parts.hpp"
 
 #include <algorithm>
@@ -69,20 +70,6 @@ void fill_gate(const log_gate& gate, std::uint64_t now_ns, v1::RaftState& out) {
 }
 
 }  // namespace
-
-std::string_view name_of(raft::role role) {
-  switch (role) {
-    case raft::role::follower:
-      return "follower";
-    case raft::role::pre_candidate:
-      return "pre-candidate";
-    case raft::role::candidate:
-      return "candidate";
-    case raft::role::leader:
-      return "leader";
-  }
-  return "unknown";
-}
 
 void fill_actors(std::vector<actor_report>& reports, std::uint64_t after, v1::ActorList& out) {
   std::sort(reports.begin(), reports.end(),

@@ -38,6 +38,4 @@ void fill_log(const log_report& report, const segment_directory* segments, v1::L
 void fill_events(const node_events& events, std::uint64_t after, std::uint32_t limit,
                  v1::EventList& out);
 
-[[nodiscard]] std::string_view name_of(raft::role role);
-
 }  // namespace cairn::actors
