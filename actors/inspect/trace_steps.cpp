@@ -93,7 +93,17 @@ void add_leader_steps(const entry_timeline& timeline, const std::string& leader,
 }
 
 void add_local_ends(const trace_ends& ends, const entry_timeline& timeline, v1::Trace& out) {
-  steps to(out, begin_of(timeline.way));
+  // An entry begins with the first append in it, which may have come before this one.
+  const auto begin_ns = std::max(begin_of(timeline.way), ends.received_ns);
+  const auto early_ns = begin_ns - begin_of(timeline.way);
+  for (v1::TraceStep& step : *out.mutable_steps()) {
+    if (step.at_ns() < early_ns) {
+      const auto before_ns = std::min(early_ns - step.at_ns(), step.took_ns());
+      step.set_took_ns(step.took_ns() - before_ns);
+    }
+    step.set_at_ns(between(early_ns, step.at_ns()));
+  }
+  steps to(out, begin_ns);
   to.moment(ends.node, "gateway", "takes the append", ends.received_ns);
   to.moment(ends.node, "gateway", "has the answer", ends.answered_ns);
   // Of all that happens at once the taking comes first.

@@ -115,7 +115,8 @@ void add_trace_command(std::vector<command>& to) {
        "node that takes it to the leader's queue, to the leader's disk and over the links to "
        "the followers' disks at the same time, and is done once a majority has it. AT: "
        "microseconds after the first step; TOOK: how long the step took, - for a moment. "
-       "The longest step is named below.",
+       "The longest step that the answer waited for is named below. Where the time of all "
+       "appends goes is in `metrics append_stage`, as distributions.",
        {{"NODE", word_kind::node}},
        {{"--log", "LOG", word_kind::log, "another log than default"}},
        ask_trace,

@@ -175,6 +175,23 @@ TEST_CASE("trace: a leader appends a record through the queue and tells its way 
   CHECK(step_of(trace, "committed: on a quorum of 3")->at_ns() == 810 * k_us);
 }
 
+TEST_CASE("trace: what its entry did before the append came is not the append's time") {
+  trace_world world;
+  auto& n1 = world.trace_at("n1", "n1");
+  world.env.advance_ms(1);
+  n1.group->timeline = way_of_seven(world.env.monotonic_ns() - 80 * k_us);
+  const auto answer = world.answer("n1", trace_question_for(""));
+  REQUIRE(code_of(answer) == errc::none);
+  const v1::Trace& trace = answer.trace();
+  check_ascending(trace);
+  const auto* queue = step_of(trace, "waits in the queue");
+  REQUIRE(queue != nullptr);
+  CHECK(queue->at_ns() == 0);
+  CHECK(queue->took_ns() == 20 * k_us);
+  CHECK(step_of(trace, "takes the append")->at_ns() == 0);
+  CHECK(step_of(trace, "synced")->at_ns() == 70 * k_us);
+}
+
 TEST_CASE("trace: what comes after the answer is waited for, but not for ever") {
   trace_world world;
   auto& n1 = world.trace_at("n1", "n1");
