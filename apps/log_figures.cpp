@@ -97,9 +97,13 @@ void collect_peers(const node_metric_sources& from, const actors::raft_report& r
     const auto behind = [](std::uint64_t all, std::uint64_t there) {
       return as_double(all > there ? all - there : 0);
     };
-    peers.sample(lag, name->second, behind(report.last.value(), peer.match.value()));
-    peers.sample(records, name->second,
-                 behind(report.next_offset.value(), peer.match_offset.value()));
+    // A new leader learns what a peer holds from its first answer: until then 0 stands there, and
+    // would look as if the whole log were missing.
+    if (peer.replicating || peer.match.value() > 0) {
+      peers.sample(lag, name->second, behind(report.last.value(), peer.match.value()));
+      peers.sample(records, name->second,
+                   behind(report.next_offset.value(), peer.match_offset.value()));
+    }
     peers.sample(in_flight, name->second, as_double(peer.in_flight_bytes));
     peers.sample(flows, name->second, peer.replicating ? 1 : 0);
     peers.sample(active, name->second, peer.active ? 1 : 0);
