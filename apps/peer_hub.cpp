@@ -286,8 +286,10 @@ void hub::end_link(const link_ptr& which, const std::string& reason) {
     if (lane) lane->close(reason);
   endpoint_->link_lost(which->node, which->session);
   if (which->role == peer_role::observer) {
-    return say(which->cut ? observer_cut_ : observer_went_,
-               fmt::format("observer {} is gone: {}", which->node, reason));
+    // Consoles come and go; only what we end ourselves needs a reason.
+    return which->cut
+               ? say(observer_cut_, fmt::format("observer {} is cut off: {}", which->node, reason))
+               : say(observer_went_, fmt::format("observer {} has left", which->node));
   }
   config_.log(fmt::format("{} to node {} at {} ended: {}", was_up ? "link" : "half-made link",
                           which->node, which->address, reason));

@@ -129,7 +129,7 @@ TEST_CASE("observer: links to a node, asks, and is answered on both lanes") {
   CHECK(world.metric("cairn_peer_observers", "") == 1);
   CHECK(world.metric("cairn_peer_links", "") == 1);
   console.reset();
-  CHECK(world.n1->got.wait_line("observer console-1 is gone"));
+  CHECK(world.n1->got.wait_line("observer console-1 has left"));
   CHECK(world.observers() == 0);
   CHECK(world.metric("cairn_peer_observers", "") == 0);
   CHECK(world.metric("cairn_peer_links", "") == 1);
@@ -195,7 +195,7 @@ TEST_CASE("observer: whatever is no question ends its link, is counted, and reac
   x.control.send(whole(envelope, x.control_actor));
   CHECK(x.control.closed_within(20s));
   CHECK(x.bulk.closed_within(20s));
-  CHECK(world.n1->got.wait_line("observer console-1 is gone: it sent"));
+  CHECK(world.n1->got.wait_line("observer console-1 is cut off: it sent"));
   CHECK(world.n1->got.take().empty());
   CHECK(world.metric("cairn_peer_cut_total", "observer") == 1);
   CHECK(world.metric("cairn_peer_cut_total", "node") == 0);
