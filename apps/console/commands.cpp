@@ -15,14 +15,18 @@ error wrong(std::string detail) {
   return {errc::invalid_argument, std::move(detail)};
 }
 
-bool is_number(const std::string& text) {
+/// As it is printed here, too: "12,345".
+std::optional<std::uint64_t> number_in(std::string text) {
+  if (text.empty() || text.front() == ',' || text.back() == ',') return std::nullopt;
+  std::erase(text, ',');
   std::uint64_t number = 0;
   const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return !text.empty() && failure == std::errc{} && rest == text.data() + text.size();
+  if (failure != std::errc{} || rest != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 status check_word(word_kind kind, const std::string& what, const std::string& word) {
-  if ((kind == word_kind::number || kind == word_kind::actor) && !is_number(word)) {
+  if ((kind == word_kind::number || kind == word_kind::actor) && !number_in(word)) {
     return wrong(fmt::format("{} is a number, not \"{}\"", what, word));
   }
   return {};
@@ -56,9 +60,7 @@ std::string arguments::value(std::string_view option) const {
 }
 
 std::uint64_t arguments::number(const std::string& text, std::uint64_t otherwise) {
-  std::uint64_t number = 0;
-  const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return failure == std::errc{} && rest == text.data() + text.size() ? number : otherwise;
+  return number_in(text).value_or(otherwise);
 }
 
 const std::vector<command>& commands() {

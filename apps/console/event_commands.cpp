@@ -24,9 +24,14 @@ tint tint_of(const std::string& severity) {
   return severity == "warning" ? tint::yellow : tint::plain;
 }
 
+std::uint64_t number_in(const document& learned, std::string_view member) {
+  const auto* found = learned.extra.if_contains({member.data(), member.size()});
+  return found == nullptr ? 0 : found->to_number<std::uint64_t>();
+}
+
 result<document> ask_events(asker& ask, const arguments& given) {
   auto learned = ask.new_document("events");
-  event_reader reader(given.value("--node"), given.value("--kind"));
+  auto reader = reader_of(given);
   auto events = reader.read(ask);
   if (!events) return events.error();
   const auto limit = arguments::number(given.value("--limit"), k_events_shown);
@@ -37,6 +42,7 @@ result<document> ask_events(asker& ask, const arguments& given) {
   for (std::size_t i = skipped; i < events->size(); ++i)
     list.push_back(event_json((*events)[i]));
   learned.extra["earlier"] = skipped;
+  learned.extra["segment_events_left_out"] = reader.left_out();
   // For people: as answers of the nodes, in their order.
   for (std::size_t i = skipped; i < events->size(); ++i) {
     reply one;
@@ -65,13 +71,14 @@ std::string print_events(const document& learned, const arguments& given, const 
   if (!any) {
     text += given.has("--kind") ? fmt::format("no event of the kind {}\n",
                                               printable(given.value("--kind"), on.utf8))
-                                : "nothing has happened\n";
+                                : "nothing else has happened\n";
   }
-  if (const auto* earlier = learned.extra.if_contains("earlier");
-      earlier != nullptr && earlier->to_number<std::uint64_t>() > 0) {
-    text += on.paint(tint::dim, fmt::format("{} before these; --limit N shows more",
-                                            earlier->to_number<std::uint64_t>())) +
-            "\n";
+  const auto say = [&](const std::string& line) { text += on.paint(tint::dim, line) + "\n"; };
+  if (const auto earlier = number_in(learned, "earlier"); earlier > 0) {
+    say(fmt::format("{} before these; --limit N shows more", earlier));
+  }
+  if (const auto left_out = number_in(learned, "segment_events_left_out"); left_out > 0) {
+    say(fmt::format("{} of segments left out; --all shows them", count_of(left_out, "event")));
   }
   return text + silent_nodes_text(learned, on);
 }
@@ -188,6 +195,12 @@ std::string print_metrics(const document& learned, const arguments& given, const
 
 }  // namespace
 
+event_reader reader_of(const arguments& given) {
+  event_reader reader(given.value("--node"), given.value("--kind"));
+  if (!given.has("--kind") && !given.has("--all")) reader.leave_out_segments();
+  return reader;
+}
+
 event_reader::event_reader(std::string node, std::string_view kinds) : node_(std::move(node)) {
   while (!kinds.empty()) {
     const auto comma = std::min(kinds.find(','), kinds.size());
@@ -245,8 +258,12 @@ void event_reader::read_one(asker& ask, const std::string& node, std::vector<loc
     const bool end = list.events().empty() || list.next() <= at.after;
     at.after = std::max(at.after, list.next());
     for (auto& event : *list.mutable_events()) {
-      if (kinds_.empty() || kinds_.contains(event.kind()))
+      if (!kinds_.empty() && !kinds_.contains(event.kind())) continue;
+      if (without_segments_ && event.kind() == "segment" && event.severity() == "info") {
+        ++left_out_;
+      } else {
         into.push_back({one.node, std::move(event)});
+      }
     }
     if (end) return;
   }
@@ -274,9 +291,12 @@ void add_event_commands(std::vector<command>& to) {
                 "Elections, leaders, members, links, segments, back-pressure, disks, faults: of "
                 "all nodes, by time. Times are UTC, by the clock of the node that says it.\nKinds: "
                 "node, election, leader, membership, reachability, link, segment, backpressure, "
-                "disk, fault, recorder.",
+                "disk, fault, recorder.\nThat segments begin and end is left out unless --all or "
+                "--kind asks for it: under load it is all there would be. The same over HTTP, as a "
+                "stream: GET /v1/events.",
                 {},
                 {{"--follow", "", word_kind::text, "goes on until Ctrl-C"},
+                 {"--all", "", word_kind::text, "of segments, too"},
                  {"--kind", "KIND[,KIND...]", word_kind::event_kind, "these alone"},
                  {"--node", "NODE", word_kind::node, "of this node alone"},
                  {"--limit", "N", word_kind::number, "the newest so many (50)"}},

@@ -2,6 +2,7 @@
 // What `events` and `events --follow` share.
 
 #include "apps/console/asker.hpp"
+#include "apps/console/commands.hpp"
 #include "apps/console/screen.hpp"
 
 #include <array>
@@ -35,6 +36,9 @@ public:
   /// In the order of their times. Fails when nobody answers, and with invalid_argument if there is
   /// no such kind.
   [[nodiscard]] result<std::vector<located_event>> read(asker& ask);
+  /// What is usual of segments is counted, and not told.
+  void leave_out_segments() { without_segments_ = true; }
+  [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
   /// So many events came and went before they could be read.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
   /// Those that gave no answer the last time, and why.
@@ -53,7 +57,12 @@ private:
   std::map<std::string, cursor> cursors_;
   std::vector<reply> silent_;
   std::uint64_t lost_ = 0;
+  std::uint64_t left_out_ = 0;
+  bool without_segments_ = false;
 };
+
+/// As the options of `events` say.
+[[nodiscard]] event_reader reader_of(const arguments& given);
 
 /// "07:01:02.123  n2  leader  n2 leads default in term 3", wrapped. With a date when `dated`.
 [[nodiscard]] std::string event_line(const located_event& one, const screen& on);

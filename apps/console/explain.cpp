@@ -40,7 +40,8 @@ void explain_that_one_leads(const situation& seen, const node_view& leader,
   for (const auto& peer : raft.peers()) {
     if (peer.role() != "voter") continue;
     ++voters;
-    if (peer.active()) ++in_contact;
+    // The core takes everybody for active when a term begins.
+    if (peer.active() && peer.last_contact_ms() <= raft.election_timeout_ms()) ++in_contact;
   }
   const bool enough = in_contact > voters / 2;
   add(into, enough ? weight::good : weight::bad,

@@ -32,6 +32,11 @@ struct situation {
   std::vector<node_view> nodes;  ///< of every member, by name
 };
 
+/// False: its leader has not learned yet what it holds, so 0 stands there.
+[[nodiscard]] inline bool match_is_known(const v1::RaftPeer& peer) {
+  return peer.match_index() > 0 || peer.state() == "replicate";
+}
+
 enum class weight : std::uint8_t { good, note, bad };
 
 struct finding {

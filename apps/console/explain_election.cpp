@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace cairn::console {
 
@@ -22,10 +23,12 @@ struct told_election {
   const v1::Election* what;
 };
 
+constexpr int k_rank_stood = 4;
+
 /// The more it says about why somebody stood, the higher.
 int rank_of(const v1::Election& one) {
   const auto& cause = one.cause();
-  if (cause == "no-heartbeat" || cause == "transfer" || cause == "only-voter") return 4;
+  if (cause == "no-heartbeat" || cause == "transfer" || cause == "only-voter") return k_rank_stood;
   if (cause == "start") return 3;  // of one that does not know who led
   return cause == "lost-quorum" || cause == "leader-removed" ? 2 : 1;
 }
@@ -70,7 +73,7 @@ std::string cause_text(const situation& seen, const told_election& told) {
     return fmt::format("{} stood for election after it had started: it had heard of no leader",
                        who);
   }
-  if (cause == "only-voter") return fmt::format("{} is the only voter and elected itself", who);
+  if (cause == "only-voter") return fmt::format("{} was the only voter and elected itself", who);
   if (cause == "lost-quorum") {
     return fmt::format("{} gave its lead up, because it had lost contact with a majority", who);
   }
@@ -90,6 +93,16 @@ std::string winner_of(const situation& seen, std::uint64_t term) {
     if (one.raft.term() == term && !one.raft.leader().empty()) return one.raft.leader();
   }
   return {};
+}
+
+/// Of those that tell of the last term the winner, if it says why it stood; else who says most.
+const told_election& told_best(const std::vector<told_election>& all, const std::string& winner) {
+  const auto term = all.front().what->term();
+  for (const auto& one : all) {
+    const bool stood = rank_of(*one.what) == rank_of(*all.front().what);
+    if (one.what->term() == term && stood && one.by->node == winner) return one;
+  }
+  return all.front();
 }
 
 /// What became of the one that led before.
@@ -143,8 +156,8 @@ void explain_election(const situation& seen, std::vector<finding>& into) {
                     "last one."});
     return;
   }
-  const auto& last = all.front();
-  const auto winner = winner_of(seen, last.what->term());
+  const auto winner = winner_of(seen, all.front().what->term());
+  const auto& last = told_best(all, winner);
   into.push_back(
       {k_topic_election, weight::note,
        fmt::format("The last election was for term {}, at {}: {}. {}.", last.what->term(),
@@ -154,19 +167,29 @@ void explain_election(const situation& seen, std::vector<finding>& into) {
     into.push_back({k_topic_election, weight::note,
                     fmt::format("{} says: {}", last.by->node, last.what->detail())});
   }
+  for (const auto& one : all) {
+    const bool stood = rank_of(*one.what) >= k_rank_stood && one.by != last.by;
+    if (one.what->term() != last.what->term() || !stood) continue;
+    into.push_back({k_topic_election, weight::note,
+                    one.by->node + " asked for votes in that term, too, and was not elected."});
+  }
   explain_previous(seen, *last.what, into);
   add_evidence(seen, *last.what, into);
-  // Each is told by several nodes: terms are counted.
-  std::vector<std::uint64_t> terms;
+  // Each is told by several nodes, first by the one that says most: terms are counted. Those that
+  // an operator or a start has asked for tell nothing about nodes and network.
+  std::size_t terms = 0;
+  std::uint64_t counted = 0;
   for (const auto& one : all) {
-    if (one.what->time_ms() > seen.now_ms - k_ten_minutes_ms) terms.push_back(one.what->term());
+    if (one.what->term() == std::exchange(counted, one.what->term())) continue;
+    const auto& cause = one.what->cause();
+    const bool wanted = cause == "transfer" || cause == "only-voter" || cause == "start";
+    if (!wanted && one.what->time_ms() > seen.now_ms - k_ten_minutes_ms) ++terms;
   }
-  terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
-  if (terms.size() > k_many_elections) {
+  if (terms > k_many_elections) {
     into.push_back({k_topic_election, weight::bad,
                     fmt::format("{} terms have begun within ten minutes: nodes that are slow, or a "
                                 "network that loses much; see events --kind election.",
-                                terms.size())});
+                                terms)});
   }
 }
 

@@ -30,14 +30,20 @@ std::string contact_text(const v1::RaftPeer& peer) {
                                            : duration_text(peer.last_contact_ms()) + " ago";
 }
 
+std::uint64_t behind_of(const node_view& leader, const v1::RaftPeer& peer) {
+  const auto last = leader.raft.last_index();
+  return last > peer.match_index() ? last - peer.match_index() : 0;
+}
+
 /// Nothing: it is where it should be.
 std::string why_behind(const situation& seen, const node_view& leader, const v1::RaftPeer& peer) {
   const auto* view = node_in(seen, peer.node());
-  const auto last = leader.raft.last_index();
-  const auto behind = last > peer.match_index() ? last - peer.match_index() : 0;
-  const auto lacks = behind == 0 ? std::string("lacks nothing yet")
-                                 : fmt::format("is {} {} behind", count_text(behind),
-                                               behind == 1 ? "entry" : "entries");
+  const auto behind = behind_of(leader, peer);
+  const auto lacks =
+      !match_is_known(peer) ? fmt::format("has not told {} yet what it holds", leader.node)
+      : behind == 0
+          ? std::string("lacks nothing yet")
+          : fmt::format("is {} {} behind", count_text(behind), behind == 1 ? "entry" : "entries");
   const auto who = peer.node();
   const bool here = view != nullptr && !view->silent;
   if (here && !view->no_raft && view->raft.fenced()) {
@@ -55,9 +61,9 @@ std::string why_behind(const situation& seen, const node_view& leader, const v1:
   const bool given_up = member != nullptr && member->state() == "failed";
   if (!here && (late || given_up || !peer.linked())) {
     return fmt::format(
-        "{} {} and out of reach: {}; last contact {}. It catches up by itself once "
+        "{} {} and {}out of reach: {}; last contact {}. It catches up by itself once "
         "it is back.",
-        who, lacks, absence_text(seen, who), contact_text(peer));
+        who, lacks, match_is_known(peer) ? "" : "is ", absence_text(seen, who), contact_text(peer));
   }
   if (late) {
     return fmt::format(
@@ -71,7 +77,7 @@ std::string why_behind(const situation& seen, const node_view& leader, const v1:
         "log.",
         who, lacks, leader.node);
   }
-  if (peer.state() == "probe" && behind > 0) {
+  if (peer.state() == "probe" && (behind > 0 || !match_is_known(peer))) {
     return fmt::format("{} {}: {} is finding out up to where their logs agree.", who, lacks,
                        leader.node);
   }
@@ -135,10 +141,12 @@ void explain_replicas(const situation& seen, std::vector<finding>& into) {
     return;
   }
   std::vector<std::string> fine;
+  std::uint64_t furthest = 0;
   for (const auto& peer : leader->raft.peers()) {
     auto why = why_behind(seen, *leader, peer);
     if (why.empty()) {
       fine.push_back(peer.node());
+      furthest = std::max(furthest, behind_of(*leader, peer));
     } else {
       into.push_back({k_topic_replicas, weight::bad, std::move(why)});
     }
@@ -156,8 +164,11 @@ void explain_replicas(const situation& seen, std::vector<finding>& into) {
     std::sort(fine.begin(), fine.end());
     into.push_back(
         {k_topic_replicas, weight::good,
-         fmt::format("{} {} up with {} (at most {} entries on their way).", names_text(fine),
-                     fine.size() == 1 ? "keeps" : "keep", leader->node, k_near_entries)});
+         fmt::format("{} {} up with {} ({}).", names_text(fine),
+                     fine.size() == 1 ? "keeps" : "keep", leader->node,
+                     furthest == 0 ? std::string("nothing is missing")
+                                   : fmt::format("at most {} {} on the way", count_text(furthest),
+                                                 furthest == 1 ? "entry" : "entries"))});
   }
 }
 
@@ -181,10 +192,15 @@ void explain_writes(const situation& seen, std::vector<finding>& into) {
     return;
   }
   if (!taking.empty()) {
+    auto passing = taking;
+    std::erase(passing, leader->node);
     add_writes(
         into, refusing == 0 ? weight::good : weight::note,
         fmt::format("{} {} appends{}.", names_text(taking), taking.size() == 1 ? "takes" : "take",
-                    taking.size() > 1 ? " (each passes them on to " + leader->node + ")" : ""));
+                    passing.empty()
+                        ? std::string()
+                        : fmt::format(" ({} {} them on to {})", names_text(passing),
+                                      passing.size() == 1 ? "passes" : "pass", leader->node)));
   }
   const auto& raft = leader->raft;
   if (raft.waiting_appends() > 0 && raft.queued_bytes_max() > 0) {

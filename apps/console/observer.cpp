@@ -88,6 +88,10 @@ result<std::vector<std::string>> parse_addresses(std::string_view list) {
         !port.empty() && port.size() <= 5 &&
         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
     const int number = digits ? std::stoi(std::string(port)) : 0;
+    if (one.find("//") != std::string_view::npos) {
+      return error{errc::invalid_argument,
+                   fmt::format("'{}' is a URL; a peer address is HOST:PORT, without http://", one)};
+    }
     if (colon == 0 || number < 1 || number > 65'535) {
       return error{errc::invalid_argument,
                    fmt::format("'{}' is no peer address: HOST:PORT is one, with commas between "

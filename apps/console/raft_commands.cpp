@@ -1,5 +1,6 @@
 // raft.
 #include "apps/console/commands.hpp"
+#include "apps/console/explain.hpp"
 #include "apps/console/human.hpp"
 
 #include <algorithm>
@@ -66,14 +67,15 @@ std::string peers_text(const reply& leader, const screen& on) {
     const auto& peer = *one;
     const auto last = raft.last_index();
     const auto behind = last > peer.match_index() ? last - peer.match_index() : 0;
+    const bool known = match_is_known(peer);
     const bool late =
         peer.last_contact_ms() == k_never ||
         (raft.election_timeout_ms() > 0 && peer.last_contact_ms() > raft.election_timeout_ms());
     list.add({peer.node(),
               peer.role(),
               peer.state().empty() ? "-" : peer.state(),
-              count_text(peer.match_index()),
-              count_text(behind),
+              known ? count_text(peer.match_index()) : std::string("?"),
+              known ? count_text(behind) : std::string("?"),
               peer.in_flight_messages() == 0
                   ? std::string("-")
                   : fmt::format("{} in {}", bytes_text(peer.in_flight_bytes()),
@@ -100,6 +102,23 @@ std::string troubles_of(const reply& one, const screen& on) {
   if (!raft.refuses().empty()) say("refuses appends", raft.refuses());
   if (raft.joint()) text += fmt::format("{} is changing the members\n", one.node);
   return text;
+}
+
+// What would be corruption, were it of one moment.
+std::string ahead_text(const document& learned, const screen& on) {
+  const auto* leader = leader_of(learned);
+  if (leader == nullptr) return {};
+  for (const auto& one : learned.replies) {
+    if (one.failure || one.answer.raft().commit_index() <= leader->answer.raft().commit_index()) {
+      continue;
+    }
+    return on.paint(tint::dim,
+                    wrapped("The nodes were asked one after the other, so one that answered later "
+                            "than the leader shows more.",
+                            on.columns, 0)) +
+           "\n";
+  }
+  return {};
 }
 
 std::string print_raft(const document& learned, const arguments& /*given*/, const screen& on) {
@@ -141,7 +160,7 @@ std::string print_raft(const document& learned, const arguments& /*given*/, cons
   } else {
     text += on.paint(tint::red, "no node that answers leads; explain says why") + "\n";
   }
-  return text + troubles + silent_nodes_text(learned, on);
+  return text + ahead_text(learned, on) + troubles + silent_nodes_text(learned, on);
 }
 
 }  // namespace
@@ -154,7 +173,8 @@ void add_raft_commands(std::vector<command>& to) {
        "batch of records each. COMMIT: on "
        "a majority. APPLIED: visible to readers. LAST: the newest, committed or not. Of the "
        "leader's peers: MATCH, up to where a peer has the leader's log; BEHIND, entries "
-       "between that and the leader's last; IN FLIGHT, bytes and messages sent and not "
+       "between that and the leader's last (?: not heard of since it leads); IN FLIGHT, bytes and "
+       "messages sent and not "
        "acknowledged; STATE, probe (finding out where they agree), replicate, or snapshot.",
        {{"LOG", word_kind::log}},
        {{"--node", "NODE", word_kind::node, "as this node alone sees it"}},

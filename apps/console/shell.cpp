@@ -98,7 +98,10 @@ int shell::run_line(std::string_view line) {
   const auto words = split_words(line);
   if (!words) return complain(words.error().detail, cli::exit_usage);
   if (words->empty() || words->front().starts_with('#')) return cli::exit_ok;
-  const auto* what = find_command(words->front());
+  const auto name = words->size() == 1 && (words->front() == "exit" || words->front() == "q")
+                        ? std::string("quit")
+                        : words->front();
+  const auto* what = find_command(name);
   if (what == nullptr) return complain(unknown_command_text(words->front()), cli::exit_usage);
   const auto given = parse(*what, {words->begin() + 1, words->end()});
   if (!given) return complain(given.error().detail, cli::exit_usage);
@@ -109,7 +112,7 @@ int shell::run_line(std::string_view line) {
 
 int shell::run(const command& what, const arguments& given) {
   if (what.name == "help") return run_help(given);
-  if (what.name == "quit" || what.name == "exit") {
+  if (what.name == "quit") {
     done_ = true;
     return cli::exit_ok;
   }
@@ -235,7 +238,7 @@ int shell::run_top(const arguments& given) {
 }
 
 int shell::run_follow(const arguments& given) {
-  event_reader reader(given.value("--node"), given.value("--kind"));
+  auto reader = reader_of(given);
   const auto limit = arguments::number(given.value("--limit"), 10);
   std::uint64_t lost = 0;
   bool first = true;

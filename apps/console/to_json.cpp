@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <google/protobuf/descriptor.h>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -46,8 +47,13 @@ json::value value_of(const Message& message, const FieldDescriptor* field, int i
       return one ? r->GetInt64(message, field) : r->GetRepeatedInt64(message, field, index);
     case FieldDescriptor::CPPTYPE_UINT32:
       return one ? r->GetUInt32(message, field) : r->GetRepeatedUInt32(message, field, index);
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return one ? r->GetUInt64(message, field) : r->GetRepeatedUInt64(message, field, index);
+    case FieldDescriptor::CPPTYPE_UINT64: {
+      const auto number =
+          one ? r->GetUInt64(message, field) : r->GetRepeatedUInt64(message, field, index);
+      const bool never = number == std::numeric_limits<std::uint64_t>::max();
+      if (never && field->name().ends_with("_ms")) return nullptr;
+      return number;
+    }
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return number_of(one ? r->GetDouble(message, field)
                            : r->GetRepeatedDouble(message, field, index));

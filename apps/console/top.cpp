@@ -92,7 +92,9 @@ std::vector<top_view::actor_row> top_view::busiest() const {
     const auto busy = [](const actor_row& one) { return one.busy_percent.value_or(0); };
     if (busy(a) != busy(b)) return busy(a) > busy(b);
     if (a.actor->mailbox() != b.actor->mailbox()) return a.actor->mailbox() > b.actor->mailbox();
-    return a.messages_per_s.value_or(0) > b.messages_per_s.value_or(0);
+    const auto handled = [](const actor_row& one) { return one.messages_per_s.value_or(0); };
+    if (handled(a) != handled(b)) return handled(a) > handled(b);
+    return a.actor->busy_ns() > b.actor->busy_ns();  // in all its life: there is no rate yet
   });
   return all;
 }

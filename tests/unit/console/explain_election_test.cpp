@@ -88,7 +88,7 @@ TEST_CASE("explain: a lead that was handed over") {
 TEST_CASE("explain: the first election after a start, of an only voter, after a lost quorum") {
   const std::vector<std::pair<std::string, std::string>> causes = {
       {"start", "after it had started: it had heard of no leader"},
-      {"only-voter", "is the only voter and elected itself"},
+      {"only-voter", "was the only voter and elected itself"},
       {"lost-quorum", "gave its lead up, because it had lost contact with a majority"},
       {"leader-removed", "gave its lead up: it was removed"},
       {"higher-term", "heard of the new term from another node"}};

@@ -11,7 +11,7 @@ TEST_CASE("explain: all is well: who leads, since when, in contact with whom") {
       "n2 leads default in term 3 since 2026-11-23 06:57:00 UTC (3 min ago), in contact with 3 of "
       "3 voters (itself counted).\n");
   check_told(seen, "replicas", "n1 and n3 keep up with n2");
-  check_told(seen, "writes", "n1, n2 and n3 take appends (each passes them on to n2).");
+  check_told(seen, "writes", "n1, n2 and n3 take appends (n1 and n3 pass them on to n2).");
   CHECK(told(seen, "nodes") == "");
   CHECK(!anything_bad(seen));
 }
@@ -264,11 +264,24 @@ TEST_CASE("explain: a replica gets a snapshot, or is probed") {
   auto seen = three_nodes();
   peer_of_leader(seen, "n1").set_state("snapshot");
   peer_of_leader(seen, "n3").set_state("probe");
-  peer_of_leader(seen, "n3").set_match_index(0);
+  peer_of_leader(seen, "n3").set_match_index(1);
   check_told(seen, "replicas", "n2 sends it a snapshot");
   check_told(seen, "replicas",
-             "n3 is 100 entries behind: n2 is finding out up to where their logs "
+             "n3 is 99 entries behind: n2 is finding out up to where their logs "
              "agree.");
+}
+
+TEST_CASE("explain: of a replica that a new leader has not heard of nobody says how far it is") {
+  auto seen = three_nodes();
+  take_away(seen, "n3");
+  auto& peer = peer_of_leader(seen, "n3");
+  peer.set_state("probe");
+  peer.set_match_index(0);
+  peer.set_active(true);  // as all are when a term begins
+  peer.set_last_contact_ms(std::numeric_limits<std::uint64_t>::max());
+  check_told(seen, "replicas", "n3 has not told n2 yet what it holds and is out of reach");
+  check_not_told(seen, "replicas", "behind");
+  check_told(seen, "leader", "in contact with 2 of 3 voters");
 }
 
 TEST_CASE("explain: a learner has no vote yet") {

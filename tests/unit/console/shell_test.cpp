@@ -79,6 +79,21 @@ TEST_CASE("console: an unknown command is wrong usage and the nearest one is nam
   CHECK(world.fake.questions == 0);
 }
 
+TEST_CASE("console: exit and q end it as quit does, and numbers may be written as they are shown") {
+  for (const auto* word : {"quit", "exit", "q"}) {
+    console_world world;
+    shell one(world.ask, world.io, world.options);
+    CHECK(one.run_line(word) == 0);
+    CHECK(one.done());
+  }
+  console_world plain;
+  console_world grouped;
+  CHECK(plain.run("where 45677") == 0);
+  CHECK(grouped.run("where 45,677") == 0);
+  CHECK(plain.io.output == grouped.io.output);
+  CHECK(grouped.run("where ,1") == 2);
+}
+
 TEST_CASE("console: words that make no sense are wrong usage and are named") {
   const std::vector<std::pair<std::string, std::string>> lines = {
       {"actor", "actor needs ID"},
@@ -211,6 +226,28 @@ TEST_CASE("console: watch repeats the command until q, with its own options") {
   CHECK(world.run("watch 2 raft --node n3") == 0);
   CHECK(world.fake.asked.size() == 2);
   CHECK(world.said("every 2 s: raft --node n3"));
+}
+
+TEST_CASE("console: events leaves out what is usual of segments, and says that it does") {
+  console_world world;
+  world.fake.answer("n1", v1::InspectRequest::kEvents,
+                    fmt::format(R"(events {{ boot: 77 next: 3
+                      events {{ id: 1 time_ms: {0} kind: "segment" severity: "info" text: "usual" }}
+                      events {{ id: 2 time_ms: {0} kind: "segment" severity: "error" text: "bad" }}
+                      events {{ id: 3 time_ms: {0} kind: "link" severity: "info" text: "up" }} }})",
+                                k_now_ms - 1'000));
+  CHECK(world.run("events --node n1") == 0);
+  CHECK_FALSE(world.said("usual"));
+  CHECK(world.said("bad"));
+  CHECK(world.said("up"));
+  CHECK(world.said("1 event of segments left out; --all shows them"));
+  for (const auto* line : {"events --node n1 --all", "events --node n1 --kind segment"}) {
+    console_world all;
+    all.fake = world.fake;
+    CHECK(all.run(line) == 0);
+    CHECK(all.said("usual"));
+    CHECK_FALSE(all.said("left out"));
+  }
 }
 
 TEST_CASE("console: Ctrl-C ends watch and events --follow") {

@@ -97,9 +97,11 @@ TEST_CASE("json: numbers of 64 bits are numbers, bytes are text, all plain field
   raft.set_since_ms(-5);
   raft.set_refuses("a\xff\"\x01");
   raft.add_peers()->set_node("n2");
+  raft.set_last_contact_ms(std::numeric_limits<std::uint64_t>::max());
   const auto json = to_json(answer);
   CHECK(json.at("raft").at("commit_index").as_uint64() ==
         std::numeric_limits<std::uint64_t>::max());
+  CHECK(json.at("raft").at("last_contact_ms").is_null());  // never
   CHECK(json.at("raft").at("since_ms").as_int64() == -5);
   CHECK(json.at("raft").at("refuses").as_string() == "a\xef\xbf\xbd\"\x01");
   CHECK(json.at("raft").at("term").to_number<int>() == 0);
