@@ -25,9 +25,15 @@ struct told_election {
 
 constexpr int k_rank_stood = 4;
 
+/// It tells of another one that asked for votes.
+bool is_witness(const told_election& told) {
+  return !told.what->candidate().empty() && told.what->candidate() != told.by->node;
+}
+
 /// The more it says about why somebody stood, the higher.
-int rank_of(const v1::Election& one) {
-  const auto& cause = one.cause();
+int rank_of(const told_election& told) {
+  const auto& cause = told.what->cause();
+  if (is_witness(told)) return cause == "no-heartbeat" ? 2 : 1;
   if (cause == "no-heartbeat" || cause == "transfer" || cause == "only-voter") return k_rank_stood;
   if (cause == "start") return 3;  // of one that does not know who led
   return cause == "lost-quorum" || cause == "leader-removed" ? 2 : 1;
@@ -43,7 +49,7 @@ std::vector<told_election> elections_in(const situation& seen) {
   }
   std::stable_sort(all.begin(), all.end(), [](const told_election& a, const told_election& b) {
     if (a.what->term() != b.what->term()) return a.what->term() > b.what->term();
-    if (rank_of(*a.what) != rank_of(*b.what)) return rank_of(*a.what) > rank_of(*b.what);
+    if (rank_of(a) != rank_of(b)) return rank_of(a) > rank_of(b);
     return a.what->time_ms() < b.what->time_ms();
   });
   return all;
@@ -56,8 +62,12 @@ std::string previous_text(const v1::Election& what) {
 
 std::string cause_text(const situation& seen, const told_election& told) {
   const auto& what = *told.what;
-  const auto& who = told.by->node;
+  const auto& who = is_witness(told) ? what.candidate() : told.by->node;
   const auto& cause = what.cause();
+  if (cause == "no-heartbeat" && is_witness(told)) {
+    return fmt::format("{} stood for election, and {} had not heard of {} for {} either", who,
+                       told.by->node, previous_text(what), duration_text(what.silence_ms()));
+  }
   if (cause == "no-heartbeat") {
     return fmt::format(
         "{} stood for election because nothing had come from {} for {} (it waits "
@@ -99,7 +109,7 @@ std::string winner_of(const situation& seen, std::uint64_t term) {
 const told_election& told_best(const std::vector<told_election>& all, const std::string& winner) {
   const auto term = all.front().what->term();
   for (const auto& one : all) {
-    const bool stood = rank_of(*one.what) == rank_of(*all.front().what);
+    const bool stood = rank_of(one) == rank_of(all.front());
     if (one.what->term() == term && stood && one.by->node == winner) return one;
   }
   return all.front();
@@ -168,7 +178,7 @@ void explain_election(const situation& seen, std::vector<finding>& into) {
                     fmt::format("{} says: {}", last.by->node, last.what->detail())});
   }
   for (const auto& one : all) {
-    const bool stood = rank_of(*one.what) >= k_rank_stood && one.by != last.by;
+    const bool stood = rank_of(one) >= k_rank_stood && one.by != last.by;
     if (one.what->term() != last.what->term() || !stood) continue;
     into.push_back({k_topic_election, weight::note,
                     one.by->node + " asked for votes in that term, too, and was not elected."});

@@ -142,7 +142,7 @@ class Scripts(ConsoleCase):
         self.assertGreater(len(trace["steps"]), 2)
         times = [step["at_ns"] for step in trace["steps"]]
         self.assertEqual(times, sorted(times))
-        self.assertIn("longest: ", self.say("trace"))
+        self.assertIn("longest before the answer: ", self.say("trace"))
 
     def test_explain_finds_nothing_wrong(self):
         said = self.say("explain")

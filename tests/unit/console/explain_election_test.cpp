@@ -52,6 +52,35 @@ TEST_CASE("explain: of two that stood, the one that knows who led before says wh
                               silence_ms: 1230)",
                            k_elected_ms));
   check_told(seen, "election", "n2 stood for election because nothing had come from n1");
+  // Two that stood: the winner says why, the other is named.
+  auto both = three_nodes();
+  for (const auto* node_id : {"n3", "n2"}) {
+    add_election(both, node_id,
+                 fmt::format(R"(term: 3 time_ms: {} cause: "no-heartbeat" leader: "n2"
+                                previous: "n1" silence_ms: 700 candidate: "{}")",
+                             k_elected_ms - (node_id[1] == '3' ? 9 : 0), node_id));
+  }
+  check_told(both, "election", "n2 stood for election because nothing had come from n1");
+  check_told(both, "election", "n3 asked for votes in that term, too, and was not elected.");
+}
+
+TEST_CASE("explain: who only heard that another one asked for votes has not stood") {
+  auto seen = three_nodes();
+  take_away(seen, "n1");
+  const auto election = [](std::string_view candidate, std::uint64_t silence_ms) {
+    return fmt::format(R"(term: 3 time_ms: {} cause: "no-heartbeat" leader: "n2" previous: "n1"
+                          silence_ms: {} candidate: "{}")",
+                       k_elected_ms, silence_ms, candidate);
+  };
+  add_election(seen, "n2", election("n2", 600));
+  add_election(seen, "n3", election("n2", 610));
+  check_told(seen, "election", "n2 stood for election because nothing had come from n1");
+  check_not_told(seen, "election", "n3 asked for votes");
+  // The one that stood is away by now: the other tells of it, not of itself.
+  take_away(seen, "n2");
+  check_told(seen, "election",
+             "n2 stood for election, and n3 had not heard of n1, which led until then, for 610 ms "
+             "either");
 }
 
 TEST_CASE("explain: the former leader is back: its process had ended") {
