@@ -108,10 +108,18 @@ std::string title_of(std::string_view topic) {
   return "What else is wrong";
 }
 
-std::string print_explain(const document& learned, const arguments& /*given*/, const screen& on) {
+std::string print_explain(const document& learned, const arguments& given, const screen& on) {
+  const auto& findings = learned.extra.at("findings").as_array();
+  const auto wrong = std::count_if(findings.begin(), findings.end(), [](const auto& one) {
+    return one.as_object().at("weight").as_string() == "bad";
+  });
   std::string text;
+  if (given.word(0).empty()) {
+    text = wrong == 0 ? on.paint(tint::green, "Nothing is wrong.") + "\n"
+                      : on.paint(tint::red, "What is wrong is marked with !") + "\n";
+  }
   std::string topic;
-  for (const auto& value : learned.extra.at("findings").as_array()) {
+  for (const auto& value : findings) {
     const auto& one = value.as_object();
     const auto member = [&](const char* name) {
       const auto& found = one.at(name).as_string();
@@ -124,7 +132,7 @@ std::string print_explain(const document& learned, const arguments& /*given*/, c
     const auto how = member("weight");
     const auto colour = how == "bad" ? tint::red : how == "good" ? tint::green : tint::plain;
     const auto said = printable(member("text"), on.utf8);
-    text += "  " + on.paint(colour, wrapped(said, on.columns, 4, 2)) + "\n";
+    text += (how == "bad" ? "! " : "  ") + on.paint(colour, wrapped(said, on.columns, 4, 2)) + "\n";
   }
   return text.empty() ? "nothing is wrong\n" : text;
 }

@@ -203,7 +203,7 @@ void explain_writes(const situation& seen, std::vector<finding>& into) {
                                       passing.size() == 1 ? "passes" : "pass", leader->node)));
   }
   const auto& raft = leader->raft;
-  if (raft.waiting_appends() > 0 && raft.queued_bytes_max() > 0) {
+  if (raft.waiting_appends() > 0 && raft.queued_bytes() > 0) {
     add_writes(into, weight::note,
                fmt::format("{} wait in the leader's queue ({} of {}).",
                            count_of(raft.waiting_appends(), "append"),
