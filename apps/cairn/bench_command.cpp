@@ -2,6 +2,7 @@
 #include "apps/cairn/commands.hpp"
 #include "net/records/record_format.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -42,22 +43,22 @@ std::string append_request(const bench_options& options, const net::server_addre
 // Requests of one connection after the other walk over the log, a page each.
 class read_requests {
 public:
-  read_requests(const bench_options& options, const net::server_address& server,
+  read_requests(const bench_options& options, const std::vector<net::server_address>& servers,
                 const net::log_summary& log)
       : options_(options),
-        authority_(server.authority()),
+        servers_(servers),
         lowest_(log.lowest_offset),
         next_(log.next_offset),
         at_(log.lowest_offset),
         requests_(options.connections) {}
 
-  const std::string& next(std::uint32_t connection) {
+  const std::string& next(std::uint32_t connection, std::size_t server) {
     auto& request = requests_[connection];
     request.clear();
     fmt::format_to(std::back_inserter(request),
                    "GET /v1/logs/{}/records?from={}&limit={}&max_bytes=16777216 HTTP/1.1\r\n"
                    "Host: {}\r\nAccept: application/x-ndjson\r\n\r\n",
-                   options_.log, at_, options_.batch, authority_);
+                   options_.log, at_, options_.batch, servers_[server].authority());
     at_ += options_.batch;
     if (at_ + options_.batch > next_) at_ = lowest_;
     return request;
@@ -65,7 +66,7 @@ public:
 
 private:
   const bench_options& options_;
-  std::string authority_;
+  const std::vector<net::server_address>& servers_;
   std::uint64_t lowest_;
   std::uint64_t next_;
   std::uint64_t at_;
@@ -85,6 +86,11 @@ figures figures_of(const bench_options& options, const load_report& report) {
   return {requests, requests * options.batch, static_cast<double>(bytes) / report.elapsed_s / 1e6};
 }
 
+std::uint64_t gap_ms(const load_report& report) {
+  return static_cast<std::uint64_t>(
+      std::chrono::round<std::chrono::milliseconds>(report.longest_gap).count());
+}
+
 void print_table(const bench_options& options, const load_report& report) {
   const auto rates = figures_of(options, report);
   const auto& latency = report.latencies;
@@ -98,10 +104,17 @@ void print_table(const bench_options& options, const load_report& report) {
   fmt::print("  latency us  p50 {:.0f}  p90 {:.0f}  p99 {:.0f}  p99.9 {:.0f}  max {:.0f}\n",
              us(latency.quantile_ns(0.5)), us(latency.quantile_ns(0.9)),
              us(latency.quantile_ns(0.99)), us(latency.quantile_ns(0.999)), us(latency.max_ns()));
+  if (report.failed_count() > 0) {
+    fmt::print("  FAILED requests: {}; longest time without a good answer: {} ms\n",
+               with_commas(report.failed_count()), with_commas(gap_ms(report)));
+  }
   for (const auto& [status, count] : report.failed_by_status) {
     fmt::print("  FAILED with {}: {} requests\n", status, count);
   }
-  if (report.broken_count > 0) fmt::print("  BROKEN connections: {}\n", report.broken_count);
+  if (report.broken_count > 0) {
+    fmt::print("  BROKEN connections: {}{}\n", report.broken_count,
+               options.mode == "append" ? " (their appends may or may not be stored)" : "");
+  }
   if (!report.sample.empty()) fmt::print("  first failure: {}\n", report.sample.substr(0, 300));
 }
 
@@ -118,17 +131,37 @@ void print_json(const bench_options& options, const load_report& report) {
       "{{\"mode\":\"{}\",\"connections\":{},\"record_bytes\":{},\"batch_records\":{},"
       "\"elapsed_s\":{:.3f},\"requests\":{},\"requests_per_s\":{:.1f},\"records_per_s\":{:.1f},"
       "\"mb_per_s\":{:.2f},\"latency_ns\":{{\"mean\":{:.0f},\"p50\":{},\"p90\":{},\"p99\":{},"
-      "\"p999\":{},\"max\":{}}},\"failed\":{{{}}},\"broken_connections\":{},\"first_failure\":{}}}"
-      "\n",
+      "\"p999\":{},\"max\":{}}},\"failed\":{{{}}},\"broken_connections\":{},\"failed_requests\":{},"
+      "\"longest_gap_ms\":{},\"first_failure\":{}}}\n",
       options.mode, options.connections, options.size_bytes, options.batch, report.elapsed_s,
       latency.count(), rates.requests_per_s, rates.records_per_s, rates.megabytes_per_s,
       latency.mean_ns(), latency.quantile_ns(0.5), latency.quantile_ns(0.9),
       latency.quantile_ns(0.99), latency.quantile_ns(0.999), latency.max_ns(), failed,
-      report.broken_count, report.sample.empty() ? "null" : sample);
+      report.broken_count, report.failed_count(), gap_ms(report),
+      report.sample.empty() ? "null" : sample);
 }
 
 std::chrono::milliseconds to_ms(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+load_options load_options_of(const bench_options& options, const global_options& global,
+                             net::log_client& client) {
+  load_options load;
+  load.servers = client.http().options().servers;
+  // The one that answered goes first.
+  const auto answered = net::parse_servers(client.http().connected_to());
+  const auto first = std::find(load.servers.begin(), load.servers.end(), answered->front());
+  if (first != load.servers.end()) std::rotate(load.servers.begin(), first, load.servers.end());
+  load.connection_count = options.connections;
+  load.warm_up = to_ms(options.warm_up_s);
+  load.duration = to_ms(options.duration_s);
+  load.connect_timeout = client.http().options().connect_timeout;
+  load.request_timeout = client.http().options().request_timeout;
+  load.failover_limit =
+      to_ms(std::max(global.retry_s, load.servers.size() > 1 ? retry_budget::k_failover_s : 0));
+  load.interrupted = &interrupted();
+  return load;
 }
 
 int run_bench(const bench_options& options, const global_options& global) {
@@ -141,20 +174,20 @@ int run_bench(const bench_options& options, const global_options& global) {
                             options.log, options.batch));
     return exit_failed;
   }
-  load_options load;
-  // The address that answered, of several.
-  load.server = net::parse_servers(client->http().connected_to())->front();
+  auto load = load_options_of(options, global, *client);
   client->http().close();
-  load.connection_count = options.connections;
-  load.warm_up = to_ms(options.warm_up_s);
-  load.duration = to_ms(options.duration_s);
-  load.interrupted = &interrupted();
-  const auto request = append_request(options, load.server);
-  read_requests reads(options, load.server, *log);
+  std::vector<std::string> appends;
+  for (const auto& server : load.servers)
+    appends.push_back(append_request(options, server));
+  read_requests reads(options, load.servers, *log);
   if (options.mode == "append") {
-    load.next_request = [&](std::uint32_t) -> const std::string& { return request; };
+    load.next_request = [&](std::uint32_t, std::size_t server) -> const std::string& {
+      return appends[server];
+    };
   } else {
-    load.next_request = [&](std::uint32_t i) -> const std::string& { return reads.next(i); };
+    load.next_request = [&](std::uint32_t i, std::size_t server) -> const std::string& {
+      return reads.next(i, server);
+    };
   }
   const bool shows_progress = !global.quiet && ::isatty(STDERR_FILENO) == 1;
   int shown = -1;
@@ -174,6 +207,11 @@ int run_bench(const bench_options& options, const global_options& global) {
   }
   options.output == "json" ? print_json(options, *report) : print_table(options, *report);
   if (interrupted().load()) return exit_interrupted;
+  if (!report->gave_up.empty()) {
+    std::fflush(stdout);
+    print_error(report->gave_up);
+    return exit_unreachable;
+  }
   return report->failed_count() > 0 || report->latencies.count() == 0 ? exit_failed : exit_ok;
 }
 
@@ -208,11 +246,14 @@ void add_bench_command(CLI::App& app, const global_options& global, int& code) {
       ->capture_default_str();
   command->footer(
       "A closed loop: a connection sends its next request when the answer has come, so the rate "
-      "follows\nthe latency. MB/s count whole requests (append) or whole answers (read). Exit code "
-      "1 when any\nrequest failed.\n\nExamples:\n"
+      "follows\nthe latency. MB/s count whole requests (append) or whole answers (read). A "
+      "connection\nthat breaks counts its request as failed and goes on at the next of the nodes "
+      "that --server\nnames, for 20 s or as long as --retry says. Exit code 1 when any request "
+      "failed; 3 when no node\ncould be reached, at first or any more.\n\nExamples:\n"
       "  cairn bench append -c 256 --size 100\n"
       "  cairn bench append -c 4 --batch 1000 -o json\n"
-      "  cairn bench read -c 8 --batch 1000\n");
+      "  cairn bench read -c 8 --batch 1000\n"
+      "  cairn -s n1:8080,n2:8080,n3:8080 bench append -d 60    # n1 may die meanwhile\n");
   command->callback([options, &global, &code] { code = run_bench(*options, global); });
 }
 

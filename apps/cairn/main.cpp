@@ -37,8 +37,8 @@ void add_global_options(CLI::App& app, global_options& options) {
       ->check(CLI::Range(0.001, 86'400.0))
       ->capture_default_str();
   app.add_option("--retry", options.retry_s,
-                 "Keep trying for so many seconds when a node is away or busy; append tries the "
-                 "other nodes of a cluster for 20 s in any case")
+                 "Keep trying for so many seconds when a node is away or busy; append and "
+                 "bench try the other nodes of a cluster for 20 s in any case")
       ->check(CLI::Range(0.0, 86'400.0))
       ->capture_default_str();
   app.add_flag("--quiet,-q", options.quiet, "No progress bar and no summary");

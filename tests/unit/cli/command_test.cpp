@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <fstream>
+#include <future>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
 
 using namespace cairn;
 using namespace cairn::cli;
@@ -256,7 +258,59 @@ TEST_CASE("cairn bench: measures, and fails when requests do") {
   const auto bad = run(bench);
   CHECK(bad.code == exit_failed);
   CHECK(says(bad, "FAILED with 503: 1 requests"));
-  CHECK(says(bad, "BROKEN connections: 1"));
+  CHECK(says(bad, "FAILED requests: 2; longest time without a good answer: "));
+  CHECK(says(bad, "BROKEN connections: 1 (their appends may or may not be stored)"));
+}
+
+TEST_CASE("cairn bench: goes on at the next server when one breaks off, is away or says nothing") {
+  fake_node node;
+  fake_node other(node);
+  std::string gone;
+  {
+    const fake_node away;
+    gone = away.url();
+  }
+  const auto bench = [](const std::string& servers) {
+    return run("cairn --timeout 0.2 -s " + servers +
+               " bench append -c 1 -d 0.7 --warm-up 0 -o json");
+  };
+  node.add_fault(append_fault::drop_before);
+  const auto next = bench(node.url() + "," + other.url());
+  CHECK_MESSAGE(next.code == exit_failed, next.text);
+  CHECK(says(next, "\"failed\":{},\"broken_connections\":1,\"failed_requests\":1,"));
+  CHECK(node.append_count() == 1);
+  CHECK(other.append_count() > 1);
+
+  node.add_fault(append_fault::drop_before);
+  const auto round = bench(node.url() + "," + gone);
+  CHECK_MESSAGE(round.code == exit_failed, round.text);
+  CHECK(says(round, "\"broken_connections\":1,"));
+  CHECK(node.append_count() > 2);
+
+  // Its connections stand, for the kernel accepts them, but nobody reads there.
+  boost::asio::io_context io;
+  const boost::asio::ip::tcp::acceptor silent(io, {boost::asio::ip::address_v4::loopback(), 0});
+  const auto silent_url = "127.0.0.1:" + std::to_string(silent.local_endpoint().port());
+  node.add_fault(append_fault::drop_before);
+  const auto appends = node.append_count();
+  const auto waited = bench(node.url() + "," + silent_url);
+  CHECK_MESSAGE(waited.code == exit_failed, waited.text);
+  CHECK(says(waited, "\"broken_connections\":2,"));
+  CHECK(node.append_count() > appends + 1);
+}
+
+TEST_CASE("cairn bench: when no server is left it shows what it measured and exits with 3") {
+  auto node = std::make_unique<fake_node>();
+  const auto command = "cairn -s " + node->url() + " bench append -c 1 -d 60 --warm-up 0";
+  auto running = std::async(std::launch::async, [&] { return run(command); });
+  while (node->append_count() < 3)
+    std::this_thread::yield();
+  node.reset();
+  const auto done = running.get();
+  CHECK_MESSAGE(done.code == exit_unreachable, done.text);
+  CHECK(says(done, "requests/s"));
+  CHECK(says(done, "FAILED requests: "));
+  CHECK(says(done, "no node could be connected to any more; the last try: 127.0.0.1:"));
 }
 
 TEST_CASE("cairn verify: garbage where a segment should be is damage") {
