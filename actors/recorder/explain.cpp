@@ -157,8 +157,8 @@ private:
     } else if (before_.as == role::leader) {
       steps_down();
     } else if (after_.leader != raft::k_nobody) {
-      say("is no {} any more: {} leads term {} and sent it a {}", was, name_(after_.leader),
-          after_.term.value(), message_ == nullptr ? "message" : raft::name_of(message_->body));
+      say("is no {} any more: {} leads term {} and sent it {}", was, name_(after_.leader),
+          after_.term.value(), a_message());
     } else {
       const auto* vote = body<raft::vote_response>();
       const bool refused = vote != nullptr && !vote->granted;
@@ -186,9 +186,16 @@ private:
   }
 
   [[nodiscard]] std::string sender() const {
-    return message_ == nullptr
-               ? std::string("somebody")
-               : fmt::format("a {} of {}", raft::name_of(message_->body), name_(message_->from));
+    return message_ == nullptr ? std::string("somebody")
+                               : fmt::format("{} of {}", a_message(), name_(message_->from));
+  }
+
+  // "an append-request".
+  [[nodiscard]] std::string a_message() const {
+    if (message_ == nullptr) return "a message";
+    const std::string_view name = raft::name_of(message_->body);
+    const bool vowel = std::string_view("aeiou").find(name.front()) != std::string_view::npos;
+    return fmt::format("{} {}", vowel ? "an" : "a", name);
   }
 
   [[nodiscard]] std::string fence_reason() const {
@@ -263,9 +270,8 @@ private:
     if (same || after_.as != role::follower || after_.leader == raft::k_nobody) return;
     if (before_.as != role::follower && after_.term == before_.term) return;  // said already
     say("follows {} in term {}: {}", name_(after_.leader), after_.term.value(),
-        message_ == nullptr
-            ? "it leads"
-            : fmt::format("only the leader of a term sends a {}", raft::name_of(message_->body)));
+        message_ == nullptr ? "it leads"
+                            : fmt::format("only the leader of a term sends {}", a_message()));
   }
 
   void commits() {

@@ -52,6 +52,24 @@ TEST_CASE("explain: why a leader was replaced is told by the one who replaced it
               fmt::format("follows n{} in term {}", second, trio.core(second).term().value())));
 }
 
+TEST_CASE("explain: a message is named with the article that goes with it") {
+  recorded_trio trio;
+  const std::uint64_t first = trio.elect();
+  const std::uint64_t second = first % 3 + 1;
+  const std::uint64_t third = second % 3 + 1;
+  // The first word that the third one hears in a new term.
+  raft::message m;
+  m.from = raft::node_id(second);
+  m.to = raft::node_id(third);
+  m.term = term_id(trio.core(third).term().value() + 1);
+  m.body = raft::append_request{};
+  trio.give(third, std::move(m));
+  const std::string story = election_story(trio.recorder(third));
+  CHECK(tells(story, fmt::format(": an append-request of n{} shows it", second)));
+  CHECK(tells(story, "only the leader of a term sends an append-request"));
+  CHECK(tells(story, "only the leader of a term sends a heartbeat-request"));
+}
+
 TEST_CASE("explain: a leader that nobody answers says who is silent") {
   recorded_trio trio;
   const std::uint64_t leader = trio.elect();
