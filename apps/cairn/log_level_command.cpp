@@ -47,8 +47,31 @@ node_levels levels_of(const json::object& one) {
   return out;
 }
 
+/// Leaves only that component in what the node said. False if it is not there.
+bool keep_component(json::object& answer, const std::string& component) {
+  bool found = false;
+  const auto keep_in = [&](json::object& one) {
+    auto* levels = one.if_contains("levels");
+    if (levels == nullptr || !levels->is_object()) return;
+    json::object kept;
+    if (const auto* level = levels->as_object().if_contains(component)) {
+      kept[component] = *level;
+      found = true;
+    }
+    *levels = std::move(kept);
+  };
+  if (auto* list = answer.if_contains("nodes"); list != nullptr && list->is_array()) {
+    for (auto& one : list->as_array()) {
+      if (one.is_object()) keep_in(one.as_object());
+    }
+  } else {
+    keep_in(answer);
+  }
+  return found;
+}
+
 /// A row a component, a column a node. False if a node has not answered.
-bool print_levels(const json::object& answer) {
+bool print_levels(const json::object& answer, const log_level_options& options, bool quiet) {
   std::vector<node_levels> nodes;
   if (const auto* list = answer.if_contains("nodes"); list != nullptr && list->is_array()) {
     for (const auto& one : list->as_array()) {
@@ -77,6 +100,11 @@ bool print_levels(const json::object& answer) {
                          std::max(k_widest_level, one.node.size()));
     fmt::print("{}\n", row.substr(0, row.find_last_not_of(' ') + 1));
   }
+  if (!quiet && !options.all_nodes && options.node.empty()) {
+    std::fflush(stdout);
+    fmt::print(stderr, "This is node {} alone; --node asks another one, --all-nodes all.\n",
+               nodes.front().node);
+  }
   return complete;
 }
 
@@ -88,22 +116,33 @@ int run_log_level(const log_level_options& options, const global_options& global
                                                     : "";
   int code = exit_ok;
   const auto answer = ask_patiently(*client, global, code, [&] {
-    if (options.component.empty()) return client->get("/v1/log-levels" + scope);
+    if (options.level.empty()) return client->get("/v1/log-levels" + scope);
     return client->change("PUT", "/v1/log-levels/" + options.component + scope,
                           json::serialize(json::object{{"level", options.level}}));
   });
   if (!answer) return code;
-  if (options.output == "json") {
+  const bool one_component =
+      options.level.empty() && !options.component.empty() && options.component != "all";
+  if (options.output == "json" && !one_component) {
     fmt::print("{}", *answer);
     return exit_ok;
   }
   json::error_code failure;
-  const auto parsed = json::parse(*answer, failure);
+  auto parsed = json::parse(*answer, failure);
   if (failure || !parsed.is_object()) {
     print_error("the node's answer makes no sense: " + answer->substr(0, 200));
     return exit_failed;
   }
-  return print_levels(parsed.as_object()) ? exit_ok : exit_failed;
+  if (one_component && !keep_component(parsed.as_object(), options.component)) {
+    print_error(fmt::format("no node names a level of '{}'; see cairn log-level --help",
+                            options.component));
+    return exit_failed;
+  }
+  if (options.output == "json") {
+    fmt::print("{}\n", json::serialize(parsed));
+    return exit_ok;
+  }
+  return print_levels(parsed.as_object(), options, global.quiet) ? exit_ok : exit_failed;
 }
 
 /// Goes into a path or a query as it is.
@@ -121,15 +160,14 @@ void add_log_level_command(CLI::App& app, const global_options& global, int& cod
   auto options = std::make_shared<log_level_options>();
   auto* command = app.add_subcommand(
       "log-level", "Show how much nodes say in their own logs, or change it while they run");
-  auto* component =
-      command
-          ->add_option("COMPONENT", options->component,
-                       "node, raft, log, storage, membership, cluster, peer, gateway, inspect, "
-                       "or all; none: the levels are shown")
-          ->check(check_word);
-  auto* level = command->add_option("LEVEL", options->level,
-                                    "trace, debug, info, warning, error, critical or off");
-  component->needs(level);
+  command
+      ->add_option("COMPONENT", options->component,
+                   "node, raft, log, storage, membership, cluster, peer, gateway, inspect, "
+                   "or all; none: all levels are shown")
+      ->check(check_word);
+  command->add_option("LEVEL", options->level,
+                      "trace, debug, info, warning, error, critical or off; none: the component's "
+                      "level is shown");
   auto* node = command->add_option("--node", options->node, "Ask this node, through the server")
                    ->check(check_word);
   command->add_flag("--all-nodes", options->all_nodes, "Ask all members")->excludes(node);
@@ -140,6 +178,7 @@ void add_log_level_command(CLI::App& app, const global_options& global, int& cod
       "A change lasts until the node ends; for good, see cairnd --log-level.\n"
       "Examples:\n"
       "  cairn log-level --all-nodes\n"
+      "  cairn log-level raft                  # of the node that --server names\n"
       "  cairn log-level raft debug --node n2\n"
       "  cairn log-level all info --all-nodes\n");
   command->callback([options, &global, &code] { code = run_log_level(*options, global); });

@@ -200,7 +200,9 @@ class Levels(Case):
                 self.assertEqual(done.returncode, code, done.stdout + done.stderr)
                 return (done.stdout + done.stderr).decode()
 
-            rows = dict(row.split() for row in level().splitlines())
+            said = level()
+            self.assertIn("This is node n1 alone; --node asks another one, --all-nodes all.", said)
+            rows = dict(row.split() for row in said.splitlines() if len(row.split()) == 2)
             self.assertEqual((rows["COMPONENT"], rows["raft"], rows["peer"]), ("n1", "info", "off"))
             with node.client() as client:
                 client.get(f"{RECORDS}?from=earliest")
@@ -217,7 +219,9 @@ class Levels(Case):
             self.assertIn("rafts", level("rafts", "debug", code=1))
             self.assertIn("loud", level("raft", "loud", code=1))
             self.assertIn("n9", level("--node", "n9", code=1))
-            level("raft", code=2)
+            self.assertEqual(level("raft", "--all-nodes"), "COMPONENT   n1\nraft        warning\n")
+            self.assertEqual(json.loads(level("raft", "-o", "json")), {"node": "n1", "levels": {"raft": "warning"}})
+            self.assertIn("no node names a level of 'rafts'", level("rafts", code=1))
 
     def test_bad_ones_are_refused_at_the_start(self):
         for value, named in (("loud", "loud"), ("info,rafts=debug", "rafts"), ("raft=loud", "loud"),
