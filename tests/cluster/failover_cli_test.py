@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What a stranger tries first: `cairn append` is at work, the leader is killed with -9, every record is there once."""
+"""What a stranger tries first: `cairn append` is at work, the leader is killed with -9, every record is there once.
+Likewise `cairn bench`, which counts what was lost."""
 
 import json
 import subprocess
@@ -50,6 +51,32 @@ class AppendSurvives(Case):
 
     def test_told_of_a_follower(self):
         self.run_append(lambda cluster: cluster.followers()[0], kills=1)
+
+
+class BenchSurvives(Case):
+    def test_it_goes_on_at_another_node_and_counts_what_failed(self):
+        with Cluster(self.dir, 3).start() as cluster:
+            leader = cluster.wait_leader()
+            # The leader first: all connections are its.
+            servers = ",".join([leader.http, *(node.http for node in cluster if node is not leader)])
+            command = [bin_dir() / "cairn", "--server", servers, "bench", "append", "-c", "4", "-d", "12",
+                       "--warm-up", "0", "-o", "json"]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, env=clean_environment())
+            self.addCleanup(process.kill)
+            wait_until(lambda: (cluster.describe() or {}).get("next_offset", 0) >= 500, 60, cluster.said)
+            leader.kill()
+            before = end_of(cluster.wait_leader(but=leader))
+            out, said = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 1, said.decode())
+            report = json.loads(out)
+            self.assertEqual(report["broken_connections"], 4, report)
+            self.assertGreaterEqual(report["failed_requests"], 4)
+            self.assertGreaterEqual(report["elapsed_s"], 12)
+            self.assertGreater(report["longest_gap_ms"], 0)
+            self.assertGreater(end_of(cluster.wait_leader()), before, "it went on")
+            self.note(f"{report['requests']} answers, {report['failed_requests']} failed, the longest gap "
+                      f"{report['longest_gap_ms']} ms")
 
 
 if __name__ == "__main__":
