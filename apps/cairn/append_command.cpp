@@ -2,6 +2,7 @@
 #include "apps/cairn/choice.hpp"
 #include "apps/cairn/commands.hpp"
 #include "apps/cairn/identity_session.hpp"
+#include "apps/cairn/numbers.hpp"
 #include "net/records/record_format.hpp"
 
 #include <cerrno>
@@ -211,7 +212,7 @@ void add_identity_options(CLI::App& command, append_options& options) {
   command
       .add_option("--epoch", options.epoch,
                   "Of the producer; a new one begins another input, and ends older ones")
-      ->check(CLI::Range(std::uint64_t{0}, (std::uint64_t{1} << 63U) - 1))
+      ->transform(whole_number(0, (std::uint64_t{1} << 63U) - 1))
       ->capture_default_str()
       ->needs(producer);
 }
@@ -233,17 +234,19 @@ void add_append_command(CLI::App& app, const global_options& global, int& code) 
       ->transform(choice_of(formats))
       ->option_text("json|text [json]");
   command->add_option("--batch-records", options->batch_records, "Lines per request, at most")
-      ->check(CLI::Range(1, 100'000))
+      ->transform(whole_number(1, 100'000))
       ->capture_default_str();
   command->add_option("--batch-bytes", options->batch_bytes, "Bytes per request, at most")
-      ->check(CLI::Range(1, 16'000'000))
+      ->transform(whole_number(1, 16'000'000))
       ->capture_default_str();
   command->add_option("--from-line", options->from_line, "Pass over the lines before this one")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U))
+      ->transform(whole_number(1, std::uint64_t{1} << 62U))
       ->capture_default_str();
-  command->add_option("--at", options->at_offset,
-                      "The first line belongs at this offset: lines that are stored there already "
-                      "are compared and passed over, so that a command can be repeated safely");
+  command
+      ->add_option("--at", options->at_offset,
+                   "The first line belongs at this offset: lines that are stored there already "
+                   "are compared and passed over, so that a command can be repeated safely")
+      ->transform(whole_number(0));
   command
       ->add_flag("--unconditional", options->unconditional,
                  "Append wherever the log ends: faster when many write at once, but a lost answer "

@@ -1,5 +1,6 @@
 #include "apps/cairn/bench_load.hpp"
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 #include "net/records/record_format.hpp"
 
 #include <algorithm>
@@ -227,29 +228,31 @@ void add_bench_command(CLI::App& app, const global_options& global, int& code) {
       ->capture_default_str();
   command
       ->add_option("--connections,-c", options->connections, "Connections, each with one request")
-      ->check(CLI::Range(1, 4096))
+      ->transform(whole_number(1, 4096))
       ->capture_default_str();
   command->add_option("--size", options->size_bytes, "Bytes of a record")
-      ->check(CLI::Range(8, 1'048'576))
+      ->transform(whole_number(8, 1'048'576))
       ->capture_default_str();
   command->add_option("--batch,-b", options->batch, "Records per request")
-      ->check(CLI::Range(1, 10'000))
+      ->transform(whole_number(1, 10'000))
       ->capture_default_str();
   command->add_option("--duration,-d", options->duration_s, "Seconds to measure")
-      ->check(CLI::Range(0.1, 86'400.0))
+      ->check(decimal_number(0.1, 86'400.0))
       ->capture_default_str();
   command->add_option("--warm-up", options->warm_up_s, "Seconds before that, not counted")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(decimal_number(0.0, 3600.0))
       ->capture_default_str();
   command->add_option("--output,-o", options->output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   command->footer(
       "A closed loop: a connection sends its next request when the answer has come, so the rate "
-      "follows\nthe latency. MB/s count whole requests (append) or whole answers (read). A "
-      "connection\nthat breaks counts its request as failed and goes on at the next of the nodes "
-      "that --server\nnames, for 20 s or as long as --retry says. Exit code 1 when any request "
-      "failed; 3 when no node\ncould be reached, at first or any more.\n\nExamples:\n"
+      "follows\nthe latency. MB/s count whole requests (append) or whole answers (read).\n\n"
+      "A connection that breaks, or has no answer for --timeout, counts its request as failed and "
+      "is made\nagain, at the next of the nodes that --server names; when none can be reached, for "
+      "20 s (for --retry\nif that is more, or if --server names only one), the run ends.\n\n"
+      "Exit codes: 0 every request was answered well; 1 any failed; 2 wrong usage; 3 no node could "
+      "be\nreached, at first or any more; 130 interrupted.\n\nExamples:\n"
       "  cairn bench append -c 256 --size 100\n"
       "  cairn bench append -c 4 --batch 1000 -o json\n"
       "  cairn bench read -c 8 --batch 1000\n"

@@ -1,4 +1,5 @@
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
@@ -231,7 +232,7 @@ void add_output(CLI::App& command, cluster_options& options) {
 void add_change_options(CLI::App& command, cluster_options& options) {
   add_output(command, options);
   command.add_option("--wait", options.wait_s, "Seconds until the change must be done")
-      ->check(CLI::Range(1, 60))
+      ->transform(whole_number(1, 60))
       ->capture_default_str();
 }
 

@@ -1,5 +1,6 @@
 // `cairn console`: options, and the link to a node.
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 #include "apps/console/console.hpp"
 #include "apps/console/observer.hpp"
 
@@ -75,7 +76,7 @@ void add_console_command(CLI::App& app, const global_options& /*global*/, int& c
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->add_option("--timeout", flags->timeout_s, "Seconds to wait for an answer")
-      ->check(CLI::Range(0.05, 600.0))
+      ->check(decimal_number(0.05, 600.0))
       ->capture_default_str();
   command->footer(
       std::string("The console links to one node, never as a member, and asks the others through "

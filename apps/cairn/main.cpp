@@ -1,5 +1,6 @@
 // cairn: the command line of Cairn.
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 
 #include <fmt/format.h>
 #include <memory>
@@ -34,12 +35,12 @@ void add_global_options(CLI::App& app, global_options& options) {
       ->envname("CAIRN_SERVER")
       ->capture_default_str();
   app.add_option("--timeout", options.timeout_s, "Seconds without any progress before giving up")
-      ->check(CLI::Range(0.001, 86'400.0))
+      ->check(decimal_number(0.001, 86'400.0))
       ->capture_default_str();
   app.add_option("--retry", options.retry_s,
                  "Keep trying for so many seconds when a node is away or busy; append and "
                  "bench try the other nodes of a cluster for 20 s in any case")
-      ->check(CLI::Range(0.0, 86'400.0))
+      ->check(decimal_number(0.0, 86'400.0))
       ->capture_default_str();
   app.add_flag("--quiet,-q", options.quiet, "No progress bar and no summary");
 }

@@ -1,6 +1,7 @@
 // cairn read and cairn tail.
 #include "apps/cairn/choice.hpp"
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 #include "apps/cairn/progress_bar.hpp"
 #include "apps/cairn/record_printer.hpp"
 
@@ -219,7 +220,7 @@ void add_read_command(CLI::App& app, const global_options& global, int& code) {
                    "Begin with the first record not older: RFC 3339 or epoch milliseconds")
       ->excludes(from);
   command->add_option("--limit,-n", options->limit, "So many records at most")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U))
+      ->transform(whole_number(1, std::uint64_t{1} << 62U))
       ->option_text("COUNT [all]");
   add_format(*command, options->format);
   command->footer(
@@ -236,7 +237,7 @@ void add_tail_command(CLI::App& app, const global_options& global, int& code) {
   command->add_option("--log,-l", options->log, "The log to read")->capture_default_str();
   command->add_flag("--follow,-f", options->follow, "Go on with new records as they come");
   auto* count = command->add_option("--lines,-n", options->count, "Begin with so many records");
-  count->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 62U))->capture_default_str();
+  count->transform(whole_number(0, std::uint64_t{1} << 62U))->capture_default_str();
   command->add_option("--from", options->from, "Begin there: an offset, earliest or latest")
       ->excludes(count);
   add_format(*command, options->format);

@@ -1,4 +1,5 @@
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 #include "apps/cairn/replay_printer.hpp"
 #include "storage/base/check_hook.hpp"
 
@@ -130,8 +131,8 @@ void add_replay_command(CLI::App& app, const global_options&, int& code) {
       ->check(CLI::IsMember({"all", "changes", "elections"}))
       ->capture_default_str();
   command->add_option("--from", options->from, "Show from this step on")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--until", options->until, "End after this step")->check(CLI::PositiveNumber);
+      ->transform(whole_number(1));
+  command->add_option("--until", options->until, "End after this step")->transform(whole_number(1));
   command->add_flag("--step", options->wait, "Wait for Enter after each step that is shown");
   command->add_option("--output,-o", options->output, "text, or json: one object per step")
       ->check(CLI::IsMember({"text", "json"}))

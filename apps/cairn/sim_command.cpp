@@ -1,4 +1,5 @@
 #include "apps/cairn/commands.hpp"
+#include "apps/cairn/numbers.hpp"
 #include "apps/sim/run.hpp"
 
 #include <chrono>
@@ -136,15 +137,15 @@ void add_sim_command(CLI::App& app, const global_options& global, int& code) {
       ->add_option(
           "--seed", options->seed,
           "The first seed; everything in a run follows from its seed. Alone: only that one")
-      ->check(CLI::Range(std::uint64_t{1}, ~std::uint64_t{0} / 2));
+      ->transform(whole_number(1, ~std::uint64_t{0} / 2));
   command
       ->add_option("--seeds,-n", options->seeds,
                    "So many seeds, one after the other (default: 100)")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U));
+      ->transform(whole_number(1, std::uint64_t{1} << 40U));
   command->add_option("--minutes", options->minutes, "Go on with more seeds until the time is over")
-      ->check(CLI::Range(0.01, 100'000.0));
+      ->check(decimal_number(0.01, 100'000.0));
   command->add_option("--nodes", options->nodes, "Nodes of each cluster (default: drawn)")
-      ->check(CLI::Range(3, 7));
+      ->transform(whole_number(3, 7));
   command->add_flag("--keep-going,-k", options->keep_going,
                     "Print one line for each seed that fails, and go on");
   command->add_flag("--verbose,-v", options->verbose, "Print what each run drew and came to");

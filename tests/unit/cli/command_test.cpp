@@ -104,6 +104,13 @@ TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
            row{"cairn cluster remove a/b", "'a/b' is no node id"},
            row{"cairn cluster add n4", "PEER"},
            row{"CAIRN_SERVER=n1:1,n2:1 cairn cluster leave", "--server names 2 nodes"},
+           row{"cairn append --batch-records 0", "'0' is no whole number from 1 to 100,000"},
+           row{"cairn append --at 1,5", "--at: '1,5' is no whole number from 0 on"},
+           row{"cairn tail -n ,500", "',500' is no whole number from 0 on"},
+           row{"cairn bench -c 4,0960", "'4,0960' is no whole number from 1 to 4,096"},
+           row{"cairn bench -d soon", "'soon' is no number from 0.1 to 86400"},
+           row{"cairn replay x --from 0", "--from: '0' is no whole number from 1 on"},
+           row{"cairn replay x --until 99999999999999999999", "is no whole number from 1 on"},
            row{"cairn verify", "DIR"},
            row{"cairn verify /nonexistent-directory", "/nonexistent-directory"},
        }) {
