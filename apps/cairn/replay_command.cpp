@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <unistd.h>
 
@@ -72,6 +73,11 @@ int run_replay(const replay_options& options) {
     print_error("--step waits for Enter, but standard input is no terminal");
     return exit_usage;
   }
+  if (options.from > options.until) {
+    print_error(fmt::format("--from {} is behind --until {}: no step is in between",
+                            with_commas(options.from), with_commas(options.until)));
+    return exit_usage;
+  }
   const auto bytes = read_file(options.file);
   if (!bytes) {
     print_error(fmt::format("{}: cannot be read", options.file));
@@ -91,6 +97,8 @@ int run_replay(const replay_options& options) {
   std::string mismatch;
   std::uint64_t done = 0;
   bool unfinished = false;
+  std::optional<std::int64_t> first_us;
+  std::int64_t last_us = 0;
   while (mismatch.empty() && run.next() != nullptr && !interrupted()) {
     step_under_way = run.next_number();
     if (step_under_way > options.until) break;
@@ -102,9 +110,14 @@ int run_replay(const replay_options& options) {
       printer.pass(step, run);
       continue;
     }
+    if (!first_us) first_us = step.unix_us;
+    last_us = step.unix_us;
     if (!printer.step(step, run) || !options.wait) continue;
     out.flush();
     if (!wait_for_enter()) break;
+  }
+  if (!printer.has_shown() && !interrupted()) {
+    printer.nothing_shown(run.step_count(), first_us, last_us);
   }
   printer.end(done, mismatch, unfinished);
   out.flush();

@@ -105,6 +105,7 @@ bool replay_printer::step(const actors::replay_step& step, const actors::replay&
                       step.unfinished || (show_ == replay_show::changes && !why.empty()) ||
                       (show_ == replay_show::elections && about_elections);
   if (!wanted) return false;
+  shown_ = true;
   if (as_json_) {
     print_json(step, why);
   } else {
@@ -176,6 +177,26 @@ void replay_printer::end(std::uint64_t steps, const std::string& mismatch, bool 
   out_.write(fmt::format("\n{} steps replayed: in each the core did what it did then{}\n",
                          with_commas(steps),
                          unfinished ? ", but in the last one, from which it never returned" : ""));
+}
+
+void replay_printer::nothing_shown(std::uint64_t step_count, std::optional<std::int64_t> first_us,
+                                   std::int64_t last_us) {
+  const std::string there =
+      step_count == 0 ? "the dump holds none"
+                      : fmt::format("the dump holds steps 1 to {}", with_commas(step_count));
+  std::string why = "--from is behind the last one";
+  if (first_us) {
+    const std::string_view what =
+        show_ == replay_show::elections ? "was about who leads" : "changed anything";
+    why = fmt::format("none from {} to {} UTC {}", utc_text(*first_us), utc_text(last_us), what);
+  }
+  const std::string text = step_count == 0 ? fmt::format("no step is shown: {}\n", there)
+                                           : fmt::format("no step is shown: {}; {}\n", why, there);
+  if (as_json_) {
+    fmt::print(stderr, "cairn: {}", text);
+  } else {
+    out_.write(text);
+  }
 }
 
 }  // namespace cairn::cli

@@ -6,6 +6,7 @@
 #include "apps/cairn/context.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 
 namespace cairn::cli {
@@ -40,6 +41,12 @@ public:
   bool step(const actors::replay_step& step, const actors::replay& run);
   /// How it went. Empty `mismatch`: the core did the same throughout.
   void end(std::uint64_t steps, const std::string& mismatch, bool unfinished);
+  /// Whether any step has been shown.
+  [[nodiscard]] bool has_shown() const { return shown_; }
+  /// Says why no step is shown, to people: with JSON, on stderr. `first` and `last` are when the
+  /// first and the last step happened that were looked at; nothing: none was.
+  void nothing_shown(std::uint64_t step_count, std::optional<std::int64_t> first_us,
+                     std::int64_t last_us);
 
 private:
   void print(const actors::replay_step& step, const std::vector<actors::explained_change>& why);
@@ -51,6 +58,7 @@ private:
   const bool as_json_;
   output& out_;
   node_names names_;
+  bool shown_ = false;
 };
 
 /// "2026-11-23 07:25:01.512".

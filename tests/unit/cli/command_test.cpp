@@ -2,6 +2,7 @@
 #include "apps/cairn/context.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/unit/cli/fake_node.hpp"
+#include "tests/unit/recorder/recorded_trio.hpp"
 
 #include <array>
 #include <cstdio>
@@ -111,6 +112,7 @@ TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
            row{"cairn bench -d soon", "'soon' is no number from 0.1 to 86400"},
            row{"cairn replay x --from 0", "--from: '0' is no whole number from 1 on"},
            row{"cairn replay x --until 99999999999999999999", "is no whole number from 1 on"},
+           row{"cairn replay x --from 1,020 --until 10", "--from 1,020 is behind --until 10"},
            row{"cairn verify", "DIR"},
            row{"cairn verify /nonexistent-directory", "/nonexistent-directory"},
        }) {
@@ -318,6 +320,38 @@ TEST_CASE("cairn bench: when no server is left it shows what it measured and exi
   CHECK(says(done, "requests/s"));
   CHECK(says(done, "FAILED requests: "));
   CHECK(says(done, "no node could be connected to any more; the last try: 127.0.0.1:"));
+}
+
+TEST_CASE("cairn replay: says that no step was shown, and what there is") {
+  testing::recorded_trio trio;
+  const auto leader = trio.elect();
+  trio.tick_all(1000);
+  const testing::temporary_directory directory;
+  const auto dump = trio.recorder(leader).dump("a test", 1'700'000'000'000);
+  const auto file = directory.path() + "/n.dump";
+  std::ofstream(file, std::ios::binary)
+      .write(reinterpret_cast<const char*>(dump.data()), static_cast<std::streamsize>(dump.size()));
+  const auto replay = "cairn replay " + file + " ";
+  std::uint64_t steps = 0;
+  const auto decoded = testing::dump_of(trio.recorder(leader));
+  for (const auto& chunk : decoded.chunks)
+    steps += chunk.steps.size();
+  const auto count = with_commas(steps);
+  REQUIRE(count.find(',') != std::string::npos);
+
+  const auto last = run(replay + "--from " + count);
+  CHECK(last.code == exit_ok);
+  CHECK_FALSE(says(last, "no step is shown"));
+  const auto beyond = run(replay + "--from 200,000");
+  CHECK(beyond.code == exit_ok);
+  CHECK(says(beyond, "no step is shown: --from is behind the last one; the dump holds steps 1 to " +
+                         count + "\n"));
+  const auto quiet = run(replay + "--show elections --from 1000 --until 1,001");
+  CHECK(quiet.code == exit_ok);
+  CHECK(says(quiet, "no step is shown: none from 1970-01-01 00:00:"));
+  CHECK(says(quiet, " UTC was about who leads; the dump holds steps 1 to " + count + "\n"));
+  CHECK(run(replay + "--from 200000 -o json 2>/dev/null").text.empty());
+  CHECK(says(run(replay + "--from 200000 -o json"), "no step is shown"));
 }
 
 TEST_CASE("cairn verify: garbage where a segment should be is damage") {
