@@ -245,6 +245,11 @@ void add_node(CLI::App& command, cluster_options& options, const char* help) {
 void add_cluster_command(CLI::App& app, const global_options& global, int& code) {
   auto* cluster = app.add_subcommand("cluster", "Look at the cluster's members, and change them");
   cluster->require_subcommand(1);
+  cluster->footer(
+      "Examples:\n"
+      "  cairn cluster members\n"
+      "  cairn cluster add n4 10.0.0.4:7080\n"
+      "  cairn cluster transfer-leader n2\n");
   auto options = std::make_shared<cluster_options>();
 
   auto* members = cluster->add_subcommand("members", "Who is there, in which role, how far behind");

@@ -94,6 +94,7 @@ std::vector<std::string> completions(const CLI::App& root, const std::vector<std
   } else {
     for (const CLI::App* below : app->get_subcommands({}))
       found.push_back(below->get_name());
+    if (words.size() <= 1) found.emplace_back("help");  // main() turns it into --help
     for (const CLI::Option* option : app->get_options()) {
       if (!option->get_positional()) continue;
       for (std::string& word : words_for(*option))

@@ -134,6 +134,10 @@ void add_output(CLI::App& command, logs_options& options) {
 void add_logs_command(CLI::App& app, const global_options& global, int& code) {
   auto* logs = app.add_subcommand("logs", "Look at logs");
   logs->require_subcommand(1);
+  logs->footer(
+      "Examples:\n"
+      "  cairn logs list\n"
+      "  cairn logs describe default\n");
   auto options = std::make_shared<logs_options>();
   auto* describe =
       logs->add_subcommand("describe", "Offsets, size, segments and replicas of a log");
@@ -143,6 +147,7 @@ void add_logs_command(CLI::App& app, const global_options& global, int& code) {
   describe->callback([options, &global, &code] { code = run_logs(*options, global, false); });
   auto* list = logs->add_subcommand("list", "All logs of the cluster");
   add_output(*list, *options);
+  list->footer("Example:\n  cairn logs list -o json | jq -r '.logs[].log'\n");
   list->callback([options, &global, &code] { code = run_logs(*options, global, true); });
 }
 

@@ -2,10 +2,12 @@
 #include "apps/cairn/commands.hpp"
 #include "apps/cairn/numbers.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -45,6 +47,46 @@ void add_global_options(CLI::App& app, global_options& options) {
   app.add_flag("--quiet,-q", options.quiet, "No progress bar and no summary");
 }
 
+// `cairn help COMMAND` is `cairn COMMAND --help`. Empty: no words of `cairn help`, or no command.
+std::vector<std::string> words_of_help(const CLI::App& root, int argc, char** argv) {
+  std::vector<std::string> words;
+  const CLI::App* at = &root;
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with('-')) continue;
+    words.push_back(word);
+    const auto below =
+        at->get_subcommands([&](const CLI::App* one) { return one->check_name(word); });
+    if (below.empty()) {
+      print_error(fmt::format("there is no command \"{}\"; see {} --help", fmt::join(words, " "),
+                              at == &root ? "cairn" : "cairn " + words.front()));
+      return {};
+    }
+    at = below.front();
+  }
+  words.emplace_back("--help");
+  return words;
+}
+
+// Says what is wrong in words of our own, where CLI11 has none that help.
+bool told_better(const CLI::App& app, const CLI::ParseError& problem) {
+  if (problem.get_exit_code() == 0) return false;
+  const auto commands = app.get_subcommands();
+  const auto rest = app.remaining(true);
+  if (commands.empty() && !rest.empty()) {
+    print_error(fmt::format("there is no command \"{}\"; see cairn --help", rest.front()));
+    return true;
+  }
+  if (commands.empty() || commands.front()->get_name() != "console" || rest.empty() ||
+      rest.front().starts_with('-')) {
+    return false;
+  }
+  const auto line = fmt::format("{}", fmt::join(rest, " "));
+  print_error(fmt::format("a command of the console stands behind -c: cairn console -c {}",
+                          rest.size() == 1 ? line : "'" + line + "'"));
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,7 +102,7 @@ int main(int argc, char** argv) {
              "  cairn append events.ndjson\n"
              "  cairn read --from 0 --limit 10\n"
              "  cairn tail -f\n"
-             "  cairn COMMAND --help\n");
+             "  cairn help COMMAND\n");
   add_append_command(app, global, code);
   add_read_command(app, global, code);
   add_tail_command(app, global, code);
@@ -83,13 +125,16 @@ int main(int argc, char** argv) {
   }
   install_interrupt_handler();
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& problem) {
-    if (app.remaining_size() > 0 && app.get_subcommands().empty() && problem.get_exit_code() != 0) {
-      print_error(
-          fmt::format("there is no command \"{}\"; see cairn --help", app.remaining().front()));
-      return exit_usage;
+    if (argc > 1 && std::string_view(argv[1]) == "help") {
+      auto words = words_of_help(app, argc, argv);
+      if (words.empty()) return exit_usage;
+      std::reverse(words.begin(), words.end());  // as CLI11 wants them
+      app.parse(std::move(words));
+    } else {
+      app.parse(argc, argv);
     }
+  } catch (const CLI::ParseError& problem) {
+    if (told_better(app, problem)) return exit_usage;
     // --help is no error; everything else is wrong usage.
     return app.exit(problem) == 0 ? exit_ok : exit_usage;
   }

@@ -88,6 +88,7 @@ int run_save(const recorder_options& options, const global_options& global) {
 void add_recorder_command(CLI::App& app, const global_options& global, int& code) {
   auto* recorder = app.add_subcommand("recorder", "The flight recorder of a node");
   recorder->require_subcommand(1);
+  recorder->footer("Example:\n  cairn recorder save n2.dump --node n2\n");
   auto options = std::make_shared<recorder_options>();
   auto* save = recorder->add_subcommand(
       "save", "Fetch what a node's consensus was told last, for 'cairn replay'");

@@ -57,6 +57,27 @@ TEST_CASE("cairn: every command has help with an example and exits with 0") {
   }
 }
 
+TEST_CASE("cairn: groups of commands show examples of their own") {
+  for (const std::string group : {"cluster", "logs", "logs list", "recorder"}) {
+    const auto help = run("cairn " + group + " --help");
+    CHECK(help.code == exit_ok);
+    CHECK_MESSAGE(says(help, "\n  cairn " + group), help.text);
+    CHECK_FALSE_MESSAGE(says(help, "cairn append events.ndjson"), help.text);
+  }
+}
+
+TEST_CASE("cairn help: is the same as --help") {
+  for (const std::string command : {"", " cluster", " cluster add", " replay"}) {
+    const auto help = run("cairn help" + command);
+    CHECK_MESSAGE(help.code == exit_ok, help.text);
+    CHECK(help.text == run("cairn" + command + " --help").text);
+  }
+  const auto unknown = run("cairn help cluster frobnicate");
+  CHECK(unknown.code == exit_usage);
+  CHECK(unknown.text ==
+        "cairn: there is no command \"cluster frobnicate\"; see cairn cluster --help\n");
+}
+
 TEST_CASE("cairn: bash completes commands, options and values, and leaves files to itself") {
   const auto complete = [](const std::string& line) {
     // `line` is split as bash does; its last word is the one at the cursor.
@@ -67,6 +88,8 @@ TEST_CASE("cairn: bash completes commands, options and values, and leaves files 
     CHECK(done.code == 0);
     return done.text;
   };
+  CHECK(complete("cairn he") == "help\n");
+  CHECK(complete("cairn help rea") == "read ready\n");
   CHECK(complete("cairn re") == "read ready recorder replay\n");
   CHECK(complete("cairn cluster tr") == "transfer-leader\n");
   CHECK(complete("cairn -s http://a recorder ''") == "save\n");
@@ -113,6 +136,9 @@ TEST_CASE("cairn: wrong usage exits with 2 and names what is wrong") {
            row{"cairn replay x --from 0", "--from: '0' is no whole number from 1 on"},
            row{"cairn replay x --until 99999999999999999999", "is no whole number from 1 on"},
            row{"cairn replay x --from 1,020 --until 10", "--from 1,020 is behind --until 10"},
+           row{"cairn console explain", "stands behind -c: cairn console -c explain\n"},
+           row{"cairn console where 4711", "cairn console -c 'where 4711'\n"},
+           row{"cairn console --frobnicate", "--frobnicate"},
            row{"cairn verify", "DIR"},
            row{"cairn verify /nonexistent-directory", "/nonexistent-directory"},
        }) {
