@@ -10,7 +10,7 @@ TEST_CASE("recorder: any thread may take a dump while the core goes on") {
   recorded_trio trio(16 * 1024);
   const std::uint64_t leader = trio.elect();
   std::atomic<bool> done{false};
-  std::uint64_t dumps = 0;
+  std::atomic<std::uint64_t> dumps{0};
   std::string broken;
   std::thread reader([&] {
     while (!done.load() && broken.empty()) {
@@ -24,14 +24,14 @@ TEST_CASE("recorder: any thread may take a dump while the core goes on") {
       ++dumps;
     }
   });
-  for (int i = 0; i < 5'000 || dumps < 3; ++i) {
+  for (int i = 0; i < 5'000 || dumps.load() < 3; ++i) {
     trio.propose(leader, 10);
     if (i > 1'000'000) break;
   }
   done = true;
   reader.join();
   CHECK(broken == "");
-  CHECK(dumps >= 3);
+  CHECK(dumps.load() >= 3);
 }
 
 }  // namespace cairn::testing
