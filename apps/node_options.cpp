@@ -226,9 +226,11 @@ std::vector<node_option> limit_options() {
            number(1, k_most_32), [](node_config & c) -> auto& { return c.limits.cold_reads_max; })},
       {"recorder-bytes", "SIZE", "4MiB",
        "memory for the flight recorder: what this replica's consensus was told last, without "
-       "records (cairn recorder save, cairn replay); at least 64KiB, 0 for none",
+       "records (cairn recorder save, cairn replay); 64KiB to 16MiB, 0 for none",
        [](node_config& config, const std::string& text) -> status {
-         auto size = parse_bytes(text, 0, k_gib_bytes);
+         // A dump has to fit an envelope between nodes (peer_hub_limits::frame_bytes), and as many
+         // as are asked for at once into memory.
+         auto size = parse_bytes(text, 0, 16 * k_mib_bytes);
          if (!size) return size.error();
          if (*size != 0 && *size < 64 * k_kib_bytes) {
            return error{errc::invalid_argument, "'" + text + "' is neither 0 nor at least 64KiB"};

@@ -142,8 +142,9 @@ actors::inspect_handler recorder_hook(std::shared_ptr<const actors::flight_recor
   if (!recorder) return {};
   return [recorder = std::move(recorder), &env, events = std::move(events)](
              const v1::InspectRequest&, const actors::inspect_done_fn& done) {
-    const auto bytes =
-        shared_bytes::copy_of(recorder->dump("asked for by an operator", env.now_ms()));
+    const auto dump = std::make_shared<const std::vector<std::byte>>(
+        recorder->dump("asked for by an operator", env.now_ms()));
+    const shared_bytes bytes(dump, *dump);
     v1::InspectAnswer answer;
     auto& facts = *answer.mutable_recorder();
     const actors::recorder_extent extent = recorder->extent();

@@ -71,7 +71,7 @@ std::string print_events(const document& learned, const arguments& given, const 
   if (!any) {
     text += given.has("--kind") ? fmt::format("no event of the kind {}\n",
                                               printable(given.value("--kind"), on.utf8))
-                                : "nothing else has happened\n";
+                                : "nothing to show\n";
   }
   const auto say = [&](const std::string& line) { text += on.paint(tint::dim, line) + "\n"; };
   if (const auto earlier = number_in(learned, "earlier"); earlier > 0) {

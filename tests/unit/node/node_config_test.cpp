@@ -105,6 +105,8 @@ TEST_CASE("node config: a complaint names the flag, variable or key") {
   CHECK(contains(sources.complaint({"--nonsense"}), "--nonsense"));
   CHECK(contains(sources.complaint({"--node-id", "a/b"}), "--node-id"));
   CHECK(contains(sources.complaint({"--segment-bytes", "1"}), "--segment-bytes"));
+  CHECK(contains(sources.complaint({"--recorder-bytes", "17MiB"}), "--recorder-bytes"));
+  CHECK(contains(sources.complaint({"--recorder-bytes", "63KiB"}), "neither 0 nor at least 64KiB"));
   CHECK(contains(sources.complaint({"--config", "none"}), "none"));
   sources.variables["CAIRN_LOG_LEVEL"] = "loud";
   CHECK(contains(sources.complaint({}), "CAIRN_LOG_LEVEL"));
