@@ -174,10 +174,15 @@ void node_event_stream::settle() {
 
 void node_event_stream::resume(exchange& x) {
   // Whoever was away is asked again when this node has said something, or nothing for a while.
-  const bool retries = sources_[x.context().node->node_id()].pending == 0;
+  if (sources_[x.context().node->node_id()].pending == 0) ask_who_is_away();
   for (auto& [node, from] : sources_)
-    if (from.pending == 0 && (!from.away || retries)) ask(node);
+    if (from.pending == 0 && !from.away) ask(node);
   settle();
+}
+
+void node_event_stream::ask_who_is_away() {
+  for (auto& [node, from] : sources_)
+    if (from.pending == 0 && from.away) ask(node);
 }
 
 // --- answers -------------------------------------------------------------------------------------
@@ -211,6 +216,9 @@ void node_event_stream::on_page(const std::string& node, const outcome<inspect_a
     x_.put(text_);
   } else {
     ask(node);  // nothing went out that the client would have to take first
+    // Then nothing resumes us either: others may have what goes out, again and again, just while
+    // this node is being asked.
+    if (node == x_.context().node->node_id()) ask_who_is_away();
   }
   if (!x_.done) settle();
 }

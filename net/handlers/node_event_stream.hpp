@@ -74,6 +74,7 @@ private:
   void ask_members();
   void on_members(const outcome<inspect_answer>& got);
   void ask(const std::string& node);
+  void ask_who_is_away();
   void on_page(const std::string& node, const outcome<inspect_answer>& got);
   void take_page(const std::string& node, const v1::EventList& page);
   void on_failure(const std::string& node, const failure& why);

@@ -2,6 +2,7 @@
 #include "net/handlers/node_event_stream.hpp"
 #include "tests/unit/net/gateway_fixture.hpp"
 
+#include <atomic>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <map>
@@ -230,6 +231,41 @@ TEST_CASE("events: ?cluster=true merges all members, and goes on without one tha
     }
     CHECK(rest.find("as n1 saw it") == std::string::npos);
   }
+}
+
+TEST_CASE("events: who was away is asked again, though nothing that is wanted happens here") {
+  gateway_fixture f;
+  auto of_n1 = std::make_shared<std::atomic<int>>(0);
+  auto of_n3 = std::make_shared<std::atomic<int>>(0);
+  using got = std::optional<net::outcome<inspect_answer>>;
+  f.node.answer_questions([of_n1, of_n3](const v1::InspectRequest& question) -> got {
+    auto out = std::make_shared<v1::InspectAnswer>();
+    const bool n3 = question.node() == "n3";
+    out->set_node(n3 ? "n3" : "n1");
+    if (question.has_members()) {
+      for (const auto* id : {"n1", "n3"})
+        out->mutable_members()->add_members()->set_id(id);
+      return inspect_answer{.what = out};
+    }
+    auto& page = *out->mutable_events();
+    if (n3) {
+      if (of_n3->fetch_add(1) < 3) {
+        return failure{.code = errc::unavailable, .detail = "away"};
+      }
+      page.set_boot(k_boot);
+    } else {
+      if (of_n1->fetch_add(1) >= 20) return std::nullopt;  // quiet from here on
+      page.set_boot(k_boot);
+      *page.add_events() = event(question.events().after() + 1, "segment", "not asked for");
+      page.set_next(question.events().after() + 1);
+    }
+    return inspect_answer{.what = out};
+  });
+  raw_client client = f.connect();
+  client.send(get("/v1/events?cluster=true&kind=leader", k_events));
+  const auto text = read_until(client, "event: reachable");
+  CHECK(text.find("event: unreachable") != std::string::npos);
+  CHECK(text.find("event: reachable") != std::string::npos);
 }
 
 TEST_CASE("events: many pages come in order, however slowly they are taken") {
