@@ -114,6 +114,10 @@ bool core::send_entries(node_id node, progress& peer) {
     request_snapshot(node, peer);
     return false;
   }
+  if (peer.asks_again()) {
+    send_append(node, peer, {});
+    return false;
+  }
   if (next < log_.window_first()) {
     peer.request = ++last_request_;
     out_.loads.push_back({node, peer.request, next, log_.window_first(), config_.append_bytes_max});

@@ -10,7 +10,7 @@ bool progress::may_send(std::uint64_t window_bytes_max) const {
   if (paused_) return false;
   switch (state_) {
     case send_state::probe:
-      return !probe_sent_;
+      return probe_step_ != probe_step::waiting;
     case send_state::replicate:
       return window_bytes_ < window_bytes_max;
     case send_state::snapshot:
@@ -21,7 +21,7 @@ bool progress::may_send(std::uint64_t window_bytes_max) const {
 
 void progress::sent(log_index last, std::uint64_t size_bytes) {
   if (state_ == send_state::probe) {
-    probe_sent_ = true;
+    probe_step_ = probe_step::waiting;
     return;
   }
   CAIRN_CHECK(state_ == send_state::replicate, "append sent to a peer that waits for a snapshot");
@@ -29,6 +29,11 @@ void progress::sent(log_index last, std::uint64_t size_bytes) {
   next_ = last.next();
   window_.push_back({last, size_bytes});
   window_bytes_ += size_bytes;
+}
+
+void progress::resume() {
+  paused_ = false;
+  if (probe_step_ == probe_step::waiting) probe_step_ = probe_step::retry;
 }
 
 bool progress::acknowledged(log_index index) {
@@ -63,7 +68,7 @@ void progress::enter_probe(log_index next) {
   CAIRN_CHECK(next > match_, "next {} at or below match {}", next.value(), match_.value());
   state_ = send_state::probe;
   next_ = next;
-  probe_sent_ = false;
+  probe_step_ = probe_step::fresh;
   request = 0;
   snapshot_sent = false;
   clear_window();

@@ -15,6 +15,13 @@ enum class send_state : std::uint8_t {
   snapshot,   ///< needs entries that are gone: waits for a snapshot to be made and taken
 };
 
+/// Of a peer that is probed.
+enum class probe_step : std::uint8_t {
+  fresh,    ///< nothing has been sent from here on
+  waiting,  ///< the answer is due
+  retry,    ///< the peer lives, but the answer has not come
+};
+
 /// Invariants: match < next; match never falls while its leader leads (append replies come late,
 /// twice and in any order); the window holds what was sent in state replicate beyond match.
 class progress {
@@ -41,7 +48,12 @@ public:
   /// Storage could not read what is next: nothing is sent until resume().
   void pause() { paused_ = true; }
   /// The peer is alive: a lost probe may be sent again, and a failed read be tried again.
-  void resume() { probe_sent_ = paused_ = false; }
+  void resume();
+  /// The probe has left once. It is likelier late than lost: to ask again takes no entries, and a
+  /// peer that answers many heartbeats at once (it was cut off) does not get them many times.
+  [[nodiscard]] bool asks_again() const {
+    return state_ == send_state::probe && probe_step_ == probe_step::retry;
+  }
 
   void enter_probe(log_index next);
   void enter_snapshot(std::uint64_t request, log_index at_least);
@@ -60,8 +72,9 @@ public:
   template <class Archive, class Self>
   static void fields(Archive& archive, Self& x) {
     pass_enum(archive, x.state_, send_state::snapshot);
-    pass(archive, x.match_, x.next_, x.snapshot_index_, x.window_, x.window_bytes_, x.probe_sent_,
-         x.paused_, x.active, x.was_active, x.reachable, x.sent_commit, x.round, x.request,
+    pass(archive, x.match_, x.next_, x.snapshot_index_, x.window_, x.window_bytes_);
+    pass_enum(archive, x.probe_step_, probe_step::retry);
+    pass(archive, x.paused_, x.active, x.was_active, x.reachable, x.sent_commit, x.round, x.request,
          x.snapshot_sent, x.snapshot_ticks, x.match_at_heartbeat);
   }
 
@@ -84,7 +97,7 @@ private:
   log_index snapshot_index_;
   std::deque<in_window> window_;
   std::uint64_t window_bytes_ = 0;
-  bool probe_sent_ = false;
+  probe_step probe_step_ = probe_step::fresh;
   bool paused_ = false;
 };
 

@@ -292,11 +292,10 @@ std::size_t items_of(const v1::RaftBatch& head) {
 }  // namespace
 
 peer_lane lane_of(const raft::message& m) {
-  if (const auto* append = std::get_if<raft::append_request>(&m.body)) {
-    return append->entries.empty() ? peer_lane::control : peer_lane::bulk;
-  }
-  return std::holds_alternative<raft::snapshot_request>(m.body) ? peer_lane::bulk
-                                                                : peer_lane::control;
+  return std::holds_alternative<raft::append_request>(m.body) ||
+                 std::holds_alternative<raft::snapshot_request>(m.body)
+             ? peer_lane::bulk
+             : peer_lane::control;
 }
 
 std::vector<envelope_parts> encode_raft(std::span<const raft::message> messages) {

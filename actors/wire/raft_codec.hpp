@@ -12,7 +12,9 @@
 
 namespace cairn::wire {
 
-/// Entries and snapshots: bulk. All else, among it probes, acknowledgements, votes: control.
+/// Appends and snapshots: bulk. All else, among it heartbeats, acknowledgements, votes: control. An
+/// append without entries asks whether those before it came in, so it must not overtake them: a
+/// slow link would look like a lossy one, and get everything twice.
 [[nodiscard]] peer_lane lane_of(const raft::message& m);
 
 /// Everything that goes to one node now, in as few envelopes as limits and lanes allow; control

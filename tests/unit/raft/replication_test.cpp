@@ -151,6 +151,43 @@ TEST_CASE("replication: lost appends are found out by heartbeats (bug 12)") {
   CHECK(group[3].core.commit_index() == log_index(2));
 }
 
+TEST_CASE("replication: a probe's entries go once, however many heartbeats are answered") {
+  auto leader = elected(3, booted(first(3), {}, 1));
+  leader->write_all();
+  leader->receive(2, 2, accepted(1));
+  leader->receive(3, 2, accepted(1));
+  for (std::uint64_t id = 1; id <= 9; ++id)
+    leader->propose(id);
+  // Node 3 has lost what was sent to it, and says so.
+  leader->receive(3, 2, append_response{false, log_index(5), {log_index(1), term_id(2)}});
+  REQUIRE(leader->sent<append_request>().back().second.entries.size() > 1);
+  // It is cut off for a while, and then answers all that it finds in its socket.
+  std::vector<std::uint64_t> unanswered;
+  while (unanswered.size() < 8) {
+    leader->tick();
+    for (const auto& [m, heartbeat] : leader->sent<heartbeat_request>()) {
+      if (m.to == node_id(3)) unanswered.push_back(heartbeat.round);
+      if (m.to == node_id(2)) leader->receive(2, 2, heartbeat_response{heartbeat.round});
+    }
+  }
+  leader->outbox.clear();
+  std::size_t asked = 0;
+  for (const std::uint64_t round : unanswered) {
+    leader->receive(3, 2, heartbeat_response{round});
+    for (const auto& [to, probe] : leader->sent<append_request>()) {
+      CHECK(probe.entries.empty());
+      CHECK(probe.prev.index == log_index(1));
+      ++asked;
+    }
+  }
+  CHECK(asked == unanswered.size());
+  // The answer to any of them is enough.
+  leader->receive(3, 2, accepted(1));
+  const auto rest = leader->sent<append_request>();
+  REQUIRE_FALSE(rest.empty());
+  CHECK_FALSE(rest.front().second.entries.empty());
+}
+
 TEST_CASE("replication: a follower behind the start of the log gets a snapshot (paper section 7)") {
   raft_group group(3);
   group.add(1, booted(first(3), {2, 2}, 2, 8, 1));

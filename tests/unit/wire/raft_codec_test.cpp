@@ -76,15 +76,17 @@ TEST_CASE("raft codec: what is sent is what arrives, whatever the messages") {
   }));
 }
 
-TEST_CASE("raft codec: entries travel on the bulk lane, everything small on the control lane") {
+TEST_CASE("raft codec: appends travel on the bulk lane, everything small on the control lane") {
+  // An append without entries, too: it asks whether those that went before it came in.
   std::vector<raft::message> messages = {with_entries(2, 3), with_entries(0, 0)};
   messages.push_back({raft::node_id(1), raft::node_id(2), term_id(2), raft::heartbeat_request{}});
   const auto parts = encode_raft(messages);
   REQUIRE(parts.size() == 2);
   CHECK(parts[0].lane == peer_lane::control);
   CHECK(parts[0].body.empty());
-  CHECK(decode_raft(parts[0].head, parts[0].body)->messages.size() == 2);
+  CHECK(decode_raft(parts[0].head, parts[0].body)->messages.size() == 1);
   CHECK(parts[1].lane == peer_lane::bulk);
+  CHECK(decode_raft(parts[1].head, parts[1].body)->messages.size() == 2);
   CHECK(parts[1].kind == peer_kind::raft);
 }
 
