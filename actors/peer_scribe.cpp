@@ -10,6 +10,9 @@ namespace {
 
 /// A buffer beyond this is given back after use: one large frame must not cost memory for ever.
 constexpr std::size_t k_kept_bytes_max = std::size_t{1} << 20;
+/// So many flushes in a row that needed no more: what is written now is small. Under load these are
+/// milliseconds, and large frames come more often; heartbeats alone take half a minute.
+constexpr std::uint32_t k_small_flushes = 64;
 
 }  // namespace
 
@@ -134,6 +137,19 @@ void peer_scribe::flush() {
   const auto after = wr_buf().size();
   if (after < before) in_flight_ = before;  // nothing was in flight; the stream took it all
   waiting_->in_buffer.store(in_flight_ + after, std::memory_order_relaxed);
+  give_back(before);
+}
+
+/// A peer that was slow for a moment has left us with buffers of all that waited for it. There are
+/// two: what gathers, and what is written; CAF shows us the first, and swaps them with each write.
+void peer_scribe::give_back(std::size_t needed) {
+  if (needed > k_kept_bytes_max) {
+    small_flushes_ = 0;
+  } else if (small_flushes_ < k_small_flushes) {
+    ++small_flushes_;
+  } else if (wr_buf().empty() && wr_buf().capacity() > k_kept_bytes_max) {
+    caf::byte_buffer().swap(wr_buf());
+  }
 }
 
 void peer_scribe::data_transferred(caf::execution_unit*, std::size_t written,

@@ -52,6 +52,7 @@ private:
   bool break_off(caf::execution_unit* ctx);
   void read_next(state next, std::size_t size);
   void shut_socket();
+  void give_back(std::size_t needed);
 
   peer_frame_filter filter_;
   std::shared_ptr<peer_waiting> waiting_;
@@ -59,7 +60,8 @@ private:
   state state_ = state::header;
   caf::byte_buffer header_;
   caf::byte_buffer payload_;
-  std::size_t in_flight_ = 0;  // of what is waiting, given to the stream
+  std::size_t in_flight_ = 0;        // of what is waiting, given to the stream
+  std::uint32_t small_flushes_ = 0;  // in a row
   std::string reason_;
   bool told_ = false;
 };

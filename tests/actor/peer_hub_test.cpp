@@ -1,6 +1,7 @@
 #include "tests/actor/hub_world.hpp"
 
 #include <atomic>
+#include <malloc.h>
 #include <thread>
 
 namespace cairn::testing {
@@ -63,6 +64,43 @@ TEST_CASE("peer hub: large and many small envelopes come whole and in order") {
   }
   CHECK(even == k_small);
   CHECK(odd == k_small + 1);
+}
+
+// malloc counts only where nothing has taken its place.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool k_malloc_counts = false;
+#else
+constexpr bool k_malloc_counts = true;
+#endif
+
+TEST_CASE("peer hub: what has waited for a slow peer costs no memory for ever" *
+          doctest::skip(!k_malloc_counts)) {
+  const auto in_use = [] {
+    const auto info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  hub_world world;
+  const auto a = world.start("a");
+  const auto b = world.start("b");
+  link(*a, *b, "b");
+  REQUIRE(a->got.wait_up("b"));
+  const auto before = in_use();
+  // Faster than any socket: they gather in the buffer of the connection.
+  constexpr std::size_t k_large = 32;
+  const std::string body(1U << 20U, 'x');
+  for (std::size_t i = 0; i < k_large; ++i)
+    REQUIRE(a->hub->send("b", peer_lane::bulk, text_envelope("large", body)));
+  REQUIRE(b->got.wait_count(k_large));
+  (void)b->got.take();
+  // One at a time, as in a quiet cluster.
+  std::size_t kept = SIZE_MAX;
+  for (int i = 0; i < 200 && kept > 8 * k_mib_bytes; ++i) {
+    REQUIRE(a->hub->send("b", peer_lane::bulk, text_envelope("small")));
+    REQUIRE(b->got.wait_count(1));
+    (void)b->got.take();
+    kept = in_use() - std::min(before, in_use());
+  }
+  CHECK(kept <= 8 * k_mib_bytes);
 }
 
 TEST_CASE("peer hub: an envelope beyond the frame limit is refused by send, the link stays") {
