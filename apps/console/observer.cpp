@@ -1,5 +1,6 @@
 #include "apps/console/observer.hpp"
 
+#include "actors/inspect/inspect_question.hpp"
 #include "actors/type_ids.hpp"
 #include "apps/console/observer_state.hpp"
 #include "apps/peer_hub.hpp"
@@ -285,6 +286,11 @@ result<v1::InspectAnswer> observer::impl::ask(const std::string& node, v1::Inspe
                                               milliseconds deadline) {
   const auto end = clock::now() + deadline;
   question.set_node(node);
+  if (question.ByteSizeLong() > actors::k_inspect_question_bytes_max) {
+    return error{errc::too_large,
+                 fmt::format("the question has {} bytes, a node takes {} at most",
+                             question.ByteSizeLong(), actors::k_inspect_question_bytes_max)};
+  }
   for (;;) {
     auto linked = ensure_link(end);
     if (!linked) return linked.error();
@@ -316,16 +322,15 @@ result<v1::InspectAnswer> observer::impl::ask(const std::string& node, v1::Inspe
                                "done what it was asked",
                                via.id, via.address)};
     }
+    // The link has broken, and word of that is on its way here; or it has no room at present.
+    if (!sent) state.wait_unlinked(via.id, std::min(end, clock::now() + k_pause_max));
+    if (state.stopped()) return interrupted();
     if (clock::now() >= end) {
       return error{errc::unavailable,
-                   fmt::format("{} ({}) went away, and no time was left to ask another node",
-                               via.id, via.address)};
-    }
-    if (!sent && state.linked().id == via.id) {
-      return error{errc::too_large,
-                   fmt::format("the question has {} bytes, which is more than a node takes, or "
-                               "too much waits for {} already",
-                               question.ByteSizeLong(), via.id)};
+                   fmt::format("{} ({}) {}", via.id, via.address,
+                               state.linked().id == via.id
+                                   ? "has not taken the question: too much waits for it already"
+                                   : "went away, and no time was left to ask another node")};
     }
   }
 }

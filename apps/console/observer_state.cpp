@@ -137,6 +137,11 @@ void observer_state::forget(std::uint64_t question) {
   questions_.erase(question);
 }
 
+void observer_state::wait_unlinked(const std::string& via, time_point end) {
+  std::unique_lock lock(mutex_);
+  (void)wait(lock, end, [&] { return linked_.id != via; });
+}
+
 std::vector<std::string> observer_state::take_notices() {
   const std::lock_guard lock(mutex_);
   return std::exchange(notices_, {});

@@ -59,6 +59,8 @@ public:
   [[nodiscard]] heard wait_answer(std::uint64_t question, const std::string& via, time_point end,
                                   v1::InspectAnswer& to);
   void forget(std::uint64_t question);
+  /// Until the link to `via` is no more, or it is `end`.
+  void wait_unlinked(const std::string& via, time_point end);
 
   [[nodiscard]] std::vector<std::string> take_notices();
 

@@ -143,6 +143,37 @@ TEST_CASE("observer: a node that is gone is replaced by another member, and says
   CHECK(console->take_notices().empty());
 }
 
+TEST_CASE("observer: a question at the very moment at which its node goes is not refused") {
+  hub_world world;
+  answering_node n2(world, "n2");
+  // The hub knows that the link has broken a moment before the observer hears of it.
+  for (int round = 0; round < 100; ++round) {
+    auto n1 = std::make_unique<answering_node>(world, "n1");
+    auto console = look_at({n1->address(), n2.address()});
+    REQUIRE(console->connect(k_patience).ok());
+    std::thread killer([&] { n1.reset(); });
+    std::optional<error> refused;
+    for (std::string who; who != "n2" && !refused;) {
+      const auto got = console->ask("", node_facts(), k_patience);
+      if (got.ok()) {
+        who = got->node();
+      } else {
+        refused = got.error();
+      }
+    }
+    killer.join();
+    REQUIRE_MESSAGE(!refused, refused->detail);
+  }
+}
+
+TEST_CASE("observer: a question that no node takes is refused at once") {
+  hub_world world;
+  auto console = look_at({dead_address()});
+  const auto got = console->ask(std::string(5'000, 'x'), node_facts(), k_patience);
+  REQUIRE_FALSE(got.ok());
+  CHECK(got.code() == errc::too_large);
+}
+
 TEST_CASE(
     "observer: a question under way when its node goes is put to another, unless it appends") {
   hub_world world;
