@@ -5,6 +5,22 @@
 
 namespace cairn::console {
 
+namespace {
+
+reply reply_of(const std::string& node, result<v1::InspectAnswer> answer) {
+  reply one;
+  one.node = node;
+  if (!answer) {
+    one.failure = answer.error();
+    return one;
+  }
+  one.answer = *std::move(answer);
+  if (!one.answer.node().empty()) one.node = one.answer.node();
+  return one;
+}
+
+}  // namespace
+
 document asker::new_document(std::string_view command) const {
   document made;
   made.command = command;
@@ -17,22 +33,8 @@ result<v1::InspectAnswer> asker::ask(const std::string& node, const v1::InspectR
   return through_.ask(node, question, options_.timeout);
 }
 
-reply asker::ask_within(const std::string& node, const v1::InspectRequest& question,
-                        std::chrono::milliseconds deadline) {
-  reply one;
-  one.node = node;
-  auto answer = through_.ask(node, question, std::min(deadline, options_.timeout));
-  if (!answer) {
-    one.failure = answer.error();
-    return one;
-  }
-  one.answer = *std::move(answer);
-  if (!one.answer.node().empty()) one.node = one.answer.node();
-  return one;
-}
-
 reply asker::ask_one(const std::string& node, const v1::InspectRequest& question) {
-  return ask_within(node, question, options_.timeout);
+  return reply_of(node, through_.ask(node, question, options_.timeout));
 }
 
 result<std::vector<asker::member>> asker::members() {
@@ -53,15 +55,30 @@ result<std::vector<asker::member>> asker::members() {
   return found;
 }
 
+std::vector<std::vector<reply>> asker::ask_together(
+    const std::vector<member>& whom, const std::vector<v1::InspectRequest>& questions) {
+  std::vector<asked> all;
+  for (const auto& one : whom) {
+    const auto most = one.failed ? k_failed_one_max : k_one_of_all_max;
+    for (const auto& question : questions)
+      all.push_back({one.id, question, std::min(most, options_.timeout)});
+  }
+  auto answers = through_.ask_each(std::move(all));
+  std::vector<std::vector<reply>> replies(whom.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto node = i / questions.size();
+    replies[node].push_back(reply_of(whom[node].id, std::move(answers[i])));
+  }
+  return replies;
+}
+
 result<std::vector<reply>> asker::ask_all(const v1::InspectRequest& question) {
   const auto whom = members();
   if (!whom) return whom.error();
   std::vector<reply> replies;
-  for (const auto& one : *whom) {
-    if (interrupted()) return error{errc::unavailable, "interrupted"};
-    replies.push_back(
-        ask_within(one.id, question, one.failed ? k_failed_one_max : k_one_of_all_max));
-  }
+  for (auto& of_one : ask_together(*whom, {question}))
+    replies.push_back(std::move(of_one.front()));
+  if (interrupted()) return error{errc::unavailable, "interrupted"};
   const auto failed = [](const reply& one) { return one.failure.has_value(); };
   if (!replies.empty() && std::all_of(replies.begin(), replies.end(), failed)) {
     return *replies.front().failure;

@@ -39,7 +39,7 @@ public:
     std::function<std::int64_t()> now_ms;  ///< Unix time
     const std::atomic<bool>* interrupted = nullptr;
   };
-  /// One of several is not waited for longer than this, and one that SWIM has given up...
+  /// One of several is not waited for longer than this, and this long if SWIM has given it up.
   static constexpr std::chrono::milliseconds k_one_of_all_max{2'000};
   static constexpr std::chrono::milliseconds k_failed_one_max{500};
 
@@ -59,7 +59,7 @@ public:
   /// As a reply. `node` empty: of whom is linked.
   [[nodiscard]] reply ask_one(const std::string& node, const v1::InspectRequest& question);
   /// Of every member, as the linked node knows them (of that one alone when it belongs to none), in
-  /// the order of their names. Fails when nobody can be asked at all.
+  /// the order of their names, all at once. Fails when nobody can be asked at all.
   [[nodiscard]] result<std::vector<reply>> ask_all(const v1::InspectRequest& question);
   /// Of `node`, or of every member when it is empty.
   [[nodiscard]] result<std::vector<reply>> ask_these(const std::string& node,
@@ -69,12 +69,12 @@ public:
     std::string id;
     bool failed = false;
   };
+  /// Of each member the answer to each question, in the order of both: all are asked at once.
+  [[nodiscard]] std::vector<std::vector<reply>> ask_together(
+      const std::vector<member>& whom, const std::vector<v1::InspectRequest>& questions);
   [[nodiscard]] result<std::vector<member>> members();
 
 private:
-  [[nodiscard]] reply ask_within(const std::string& node, const v1::InspectRequest& question,
-                                 std::chrono::milliseconds deadline);
-
   inspector& through_;
   options options_;
 };

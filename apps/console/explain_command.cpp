@@ -14,27 +14,33 @@ namespace {
 /// Of each node the newest events.
 constexpr std::size_t k_events_kept = 200;
 
-node_view look_at(asker& ask, const std::string& node, const std::string& log) {
-  node_view view;
-  view.node = node;
+/// Facts, replica and log of a node, in this order: look_at() takes the answers.
+std::vector<v1::InspectRequest> questions_about(const std::string& log) {
   v1::InspectRequest question;
   question.set_log(log);
-  question.mutable_node_facts();
-  auto facts = ask.ask_one(node, question);
+  std::vector<v1::InspectRequest> all(3, question);
+  all[0].mutable_node_facts();
+  all[1].mutable_raft();
+  all[2].mutable_log_state();
+  return all;
+}
+
+node_view look_at(asker& ask, const std::string& node, std::vector<reply> said) {
+  node_view view;
+  view.node = node;
+  auto& facts = said[0];
+  auto& raft = said[1];
+  auto& state = said[2];
   if (facts.failure) {
     view.silent = facts.failure;
     return view;
   }
   view.facts = std::move(*facts.answer.mutable_node_facts());
-  question.mutable_raft();
-  auto raft = ask.ask_one(node, question);
   if (raft.failure) {
     view.no_raft = raft.failure;
   } else {
     view.raft = std::move(*raft.answer.mutable_raft());
   }
-  question.mutable_log_state();
-  auto state = ask.ask_one(node, question);
   if (!state.failure) view.log = std::move(*state.answer.mutable_log_state());
   event_reader reader(node, "");
   if (auto events = reader.read(ask)) {
@@ -56,9 +62,10 @@ result<situation> look(asker& ask, const std::string& log) {
   seen.members = std::move(*members.answer.mutable_members());
   const auto whom = ask.members();
   if (!whom) return whom.error();
-  for (const auto& one : *whom) {
+  auto said = ask.ask_together(*whom, questions_about(log));
+  for (std::size_t i = 0; i < whom->size(); ++i) {
     if (ask.interrupted()) return error{errc::unavailable, "interrupted"};
-    seen.nodes.push_back(look_at(ask, one.id, log));
+    seen.nodes.push_back(look_at(ask, (*whom)[i].id, std::move(said[i])));
   }
   seen.via = ask.via();
   seen.now_ms = ask.now_ms();

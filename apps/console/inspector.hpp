@@ -11,6 +11,13 @@
 
 namespace cairn::console {
 
+/// A question to a node (empty: the one that is linked), and how long its answer is waited for.
+struct asked {
+  std::string node;
+  v1::InspectRequest question;
+  std::chrono::milliseconds deadline{0};
+};
+
 /// Owner: one thread, and its functions may block it until their deadline.
 class inspector {
 public:
@@ -23,6 +30,11 @@ public:
   [[nodiscard]] virtual result<v1::InspectAnswer> ask(const std::string& node,
                                                       v1::InspectRequest question,
                                                       std::chrono::milliseconds deadline) = 0;
+
+  /// Asks all of them at once: one that does not answer holds up nobody else. What ask() would have
+  /// said, in the order of `questions`.
+  [[nodiscard]] virtual std::vector<result<v1::InspectAnswer>> ask_each(
+      std::vector<asked> questions) = 0;
 
   /// Node id of whom the console is linked to, empty while it is nobody.
   [[nodiscard]] virtual std::string via() const = 0;

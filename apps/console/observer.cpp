@@ -33,6 +33,10 @@ constexpr milliseconds k_answer_margin_max{100};
 /// How old the list of members may be that says whom to dial next.
 constexpr std::chrono::seconds k_members_age_max{10};
 constexpr milliseconds k_members_deadline{2'000};
+/// Questions under way together; a node drops what an observer asks beyond its limit
+/// (peer_hub_limits::observer_unread).
+constexpr std::size_t k_at_once_max = 32;
+constexpr std::string_view k_went_away = "went away, and no time was left to ask another node";
 
 struct system_settings : caf::actor_system_config {
   system_settings() {
@@ -116,13 +120,22 @@ public:
   /// One round through all addresses.
   status dial_all(clock::time_point end);
   status ensure_link(clock::time_point end);
-  result<v1::InspectAnswer> ask(const std::string& node, v1::InspectRequest question,
-                                milliseconds deadline);
+  std::vector<result<v1::InspectAnswer>> ask_each(std::vector<asked> questions);
 
   observer_state state;
 
 private:
   using ear = caf::event_based_actor;
+
+  struct waiting {
+    result<v1::InspectAnswer>* to;
+    v1::InspectRequest question;
+    milliseconds deadline;
+    clock::time_point end;
+    bool done = false;
+  };
+  void put(std::vector<waiting>& open);
+  void hear(const observer_state::node& via, waiting& one);
 
   [[nodiscard]] std::vector<std::string> candidates() const;
   [[nodiscard]] std::optional<std::string> dial(const std::string& address, clock::time_point end);
@@ -282,57 +295,108 @@ bool observer::impl::send(const std::string& to, const v1::InspectRequest& quest
   return hub_->send(to, peer_lane::control, std::move(envelope));
 }
 
-result<v1::InspectAnswer> observer::impl::ask(const std::string& node, v1::InspectRequest question,
-                                              milliseconds deadline) {
-  const auto end = clock::now() + deadline;
-  question.set_node(node);
-  if (question.ByteSizeLong() > actors::k_inspect_question_bytes_max) {
-    return error{errc::too_large,
-                 fmt::format("the question has {} bytes, a node takes {} at most",
-                             question.ByteSizeLong(), actors::k_inspect_question_bytes_max)};
-  }
-  for (;;) {
-    auto linked = ensure_link(end);
-    if (!linked) return linked.error();
-    const auto via = state.linked();
-    const auto left = until(end);
-    if (via.id.empty()) continue;  // gone already
-    question.set_id(state.begin_question());
-    question.set_deadline_ms(
+/// Puts all that are open to whom is linked, and takes the answers. Those that a lost link leaves
+/// stay open, unless they may not be asked twice.
+void observer::impl::put(std::vector<waiting>& open) {
+  const auto via = state.linked();
+  if (via.id.empty()) return;  // gone already
+  const std::size_t count = std::min(open.size(), k_at_once_max);
+  std::size_t sent = 0;
+  for (; sent < count; ++sent) {
+    auto& one = open[sent];
+    const auto left = until(one.end);
+    one.question.set_id(state.begin_question());
+    one.question.set_deadline_ms(
         static_cast<std::uint32_t>((left - std::min(left / 10, k_answer_margin_max)).count()));
-    v1::InspectAnswer got;
-    const bool sent = send(via.id, question);
-    const auto outcome =
-        sent ? state.wait_answer(question.id(), via.id, end, got) : observer_state::heard::lost;
-    state.forget(question.id());
-    switch (outcome) {
-      case observer_state::heard::answered:
-        if (got.code() == 0) return got;
-        return error{code_of(got.code()), printable(got.detail())};
-      case observer_state::heard::late:
-        if (state.stopped()) return interrupted();
-        return error{errc::unavailable, fmt::format("{} ({}) has not answered within {} ms", via.id,
-                                                    via.address, deadline.count())};
-      case observer_state::heard::lost:
-        break;
-    }
-    if (sent && !repeatable(question)) {
-      return error{errc::outcome_unknown,
-                   fmt::format("{} ({}) went away before it answered: nobody knows whether it has "
-                               "done what it was asked",
-                               via.id, via.address)};
-    }
-    // The link has broken, and word of that is on its way here; or it has no room at present.
-    if (!sent) state.wait_unlinked(via.id, std::min(end, clock::now() + k_pause_max));
-    if (state.stopped()) return interrupted();
-    if (clock::now() >= end) {
-      return error{errc::unavailable,
-                   fmt::format("{} ({}) {}", via.id, via.address,
-                               state.linked().id == via.id
-                                   ? "has not taken the question: too much waits for it already"
-                                   : "went away, and no time was left to ask another node")};
+    if (!send(via.id, one.question)) {
+      state.forget(one.question.id());
+      break;
     }
   }
+  for (std::size_t i = 0; i < sent; ++i)
+    hear(via, open[i]);
+  std::erase_if(open, [](const waiting& one) { return one.done; });
+  if (sent == count || open.empty()) return;
+  // The link has broken, and word of that is on its way here; or it has no room at present.
+  state.wait_unlinked(via.id, std::min(open.front().end, clock::now() + k_pause_max));
+  const bool full = state.linked().id == via.id;
+  std::erase_if(open, [&](const waiting& one) {
+    if (clock::now() < one.end) return false;
+    *one.to = error{errc::unavailable,
+                    fmt::format("{} ({}) {}", via.id, via.address,
+                                full ? "has not taken the question: too much waits for it already"
+                                     : k_went_away)};
+    return true;
+  });
+}
+
+void observer::impl::hear(const observer_state::node& via, waiting& one) {
+  v1::InspectAnswer got;
+  const auto outcome = state.wait_answer(one.question.id(), via.id, one.end, got);
+  state.forget(one.question.id());
+  one.done = true;
+  switch (outcome) {
+    case observer_state::heard::answered:
+      if (got.code() == 0) {
+        *one.to = std::move(got);
+      } else {
+        *one.to = error{code_of(got.code()), printable(got.detail())};
+      }
+      return;
+    case observer_state::heard::late:
+      if (state.stopped()) return;  // it stays "interrupted"
+      *one.to = error{errc::unavailable, fmt::format("{} ({}) has not answered within {} ms",
+                                                     via.id, via.address, one.deadline.count())};
+      return;
+    case observer_state::heard::lost:
+      break;
+  }
+  if (!repeatable(one.question)) {
+    *one.to = error{errc::outcome_unknown,
+                    fmt::format("{} ({}) went away before it answered: nobody knows whether it has "
+                                "done what it was asked",
+                                via.id, via.address)};
+    return;
+  }
+  *one.to = error{errc::unavailable, fmt::format("{} ({}) {}", via.id, via.address, k_went_away)};
+  one.done = clock::now() >= one.end;
+}
+
+std::vector<result<v1::InspectAnswer>> observer::impl::ask_each(std::vector<asked> questions) {
+  std::vector<result<v1::InspectAnswer>> answers(questions.size(), interrupted());
+  std::vector<waiting> open;
+  const auto begun = clock::now();
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    waiting one{&answers[i], std::move(questions[i].question), questions[i].deadline,
+                begun + questions[i].deadline};
+    one.question.set_node(questions[i].node);
+    const auto size = one.question.ByteSizeLong();
+    if (size > actors::k_inspect_question_bytes_max) {
+      answers[i] = error{errc::too_large, fmt::format("the question has {} bytes, a node takes {} "
+                                                      "at most",
+                                                      size, actors::k_inspect_question_bytes_max)};
+    } else {
+      open.push_back(std::move(one));
+    }
+  }
+  while (!open.empty() && !state.stopped()) {
+    const auto latest =
+        std::max_element(open.begin(), open.end(), [](const auto& a, const auto& b) {
+          return a.end < b.end;
+        })->end;
+    const auto linked = ensure_link(latest);
+    if (!linked) {
+      for (auto& one : open)
+        *one.to = linked.error();
+      break;
+    }
+    put(open);
+  }
+  if (state.stopped()) {
+    for (auto& one : open)
+      *one.to = interrupted();
+  }
+  return answers;
 }
 
 // --- the outside ---------------------------------------------------------------------------------
@@ -356,7 +420,11 @@ status observer::connect(std::chrono::milliseconds deadline) {
 
 result<v1::InspectAnswer> observer::ask(const std::string& node, v1::InspectRequest question,
                                         std::chrono::milliseconds deadline) {
-  return impl_->ask(node, std::move(question), deadline);
+  return std::move(impl_->ask_each({{node, std::move(question), deadline}}).front());
+}
+
+std::vector<result<v1::InspectAnswer>> observer::ask_each(std::vector<asked> questions) {
+  return impl_->ask_each(std::move(questions));
 }
 
 std::string observer::via() const {

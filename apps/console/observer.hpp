@@ -48,6 +48,8 @@ public:
   /// `deadline` when there has been a link before.
   [[nodiscard]] result<v1::InspectAnswer> ask(const std::string& node, v1::InspectRequest question,
                                               std::chrono::milliseconds deadline) override;
+  [[nodiscard]] std::vector<result<v1::InspectAnswer>> ask_each(
+      std::vector<asked> questions) override;
   [[nodiscard]] std::string via() const override;
   [[nodiscard]] std::vector<std::string> take_notices() override;
 

@@ -113,8 +113,8 @@ std::string ahead_text(const document& learned, const screen& on) {
       continue;
     }
     return on.paint(tint::dim,
-                    wrapped("The nodes were asked one after the other, so one that answered later "
-                            "than the leader shows more.",
+                    wrapped("Each node answers for its own moment: one that answered after the "
+                            "leader shows more.",
                             on.columns, 0)) +
            "\n";
   }

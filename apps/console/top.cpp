@@ -39,26 +39,30 @@ std::optional<double> top_view::node_row::cpu_percent() const {
 }
 
 status top_view::sample(asker& ask) {
-  v1::InspectRequest question;
-  question.mutable_node_facts();
-  auto facts = ask.ask_all(question);
-  if (!facts) return facts.error();
+  const auto whom = ask.members();
+  if (!whom) return whom.error();
+  std::vector<v1::InspectRequest> questions(3);
+  questions[0].mutable_node_facts();
+  questions[1].mutable_raft();
+  questions[2].mutable_actors();
   std::vector<node_row> rows;
-  for (auto& one : *facts) {
+  std::optional<error> silence;
+  for (auto& said : ask.ask_together(*whom, questions)) {
+    auto& facts = said[0];
+    auto& raft = said[1];
+    auto& actors = said[2];
     node_row row;
-    row.node = one.node;
-    row.silent = one.failure.has_value();
+    row.node = facts.node;
+    row.silent = facts.failure.has_value();
     for (auto& old : rows_) {
       if (old.node == row.node && !old.silent) row.before = std::move(old.now);
     }
-    if (!row.silent) {
-      row.now.facts = std::move(*one.answer.mutable_node_facts());
+    if (row.silent) {
+      silence = facts.failure;
+    } else {
+      row.now.facts = std::move(*facts.answer.mutable_node_facts());
       row.now.time_ms = row.now.facts.now_ms();
-      question.mutable_raft();
-      auto raft = ask.ask_one(row.node, question);
       if (!raft.failure) row.now.raft = std::move(*raft.answer.mutable_raft());
-      question.mutable_actors();
-      auto actors = ask.ask_one(row.node, question);
       for (auto& actor : *actors.answer.mutable_actors()->mutable_actors()) {
         const auto id = actor.id();
         row.now.actors.emplace(id, std::move(actor));
@@ -66,6 +70,9 @@ status top_view::sample(asker& ask) {
     }
     rows.push_back(std::move(row));
   }
+  const auto silent = [](const node_row& row) { return row.silent; };
+  if (silence && std::all_of(rows.begin(), rows.end(), silent)) return *silence;
+  if (ask.interrupted()) return error{errc::unavailable, "interrupted"};
   rows_ = std::move(rows);
   return {};
 }

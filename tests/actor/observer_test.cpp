@@ -47,8 +47,8 @@ struct answering_node {
         one->set_peer(address);
       }
     } else if (asked.has_node_facts()) {
-      ++asked_count;
-      if (silent) return;
+      if (++asked_count > answers_max) return;
+      if (silent || asked.node() == "mute") return;
       out.mutable_node_facts()->set_node(asked.node());
     } else {
       if (silent) return;
@@ -69,6 +69,7 @@ struct answering_node {
   std::atomic<bool> silent{false};
   std::atomic<bool> twice{false};
   std::atomic<int> asked_count{0};
+  std::atomic<int> answers_max{1'000'000};
   std::unique_ptr<hub_node> node;
   caf::actor ear;
 };
@@ -229,6 +230,49 @@ TEST_CASE(
     REQUIRE(next.ok());
     CHECK(next->node_facts().node() == name);
   }
+}
+
+TEST_CASE("observer: of many questions at once, one without an answer holds up no other") {
+  hub_world world;
+  answering_node n1(world, "n1");
+  auto console = look_at({n1.address()});
+  std::vector<console::asked> questions;
+  questions.push_back({"mute", node_facts(), 100ms});
+  questions.push_back({std::string(5'000, 'x'), node_facts(), k_patience});
+  // More than a node takes from an observer at once.
+  for (int i = 0; i < 200; ++i)
+    questions.push_back({std::to_string(i), node_facts(), k_patience});
+  const auto answers = console->ask_each(questions);
+  REQUIRE(answers.size() == questions.size());
+  CHECK(answers[0].code() == errc::unavailable);
+  CHECK(answers[0].error().detail.ends_with("has not answered within 100 ms"));
+  CHECK(answers[1].code() == errc::too_large);
+  for (std::size_t i = 2; i < answers.size(); ++i) {
+    REQUIRE(answers[i].ok());
+    CHECK(answers[i]->node_facts().node() == questions[i].node);
+  }
+}
+
+TEST_CASE("observer: of many questions at once, those that a lost link leaves go to another node") {
+  hub_world world;
+  auto n1 = std::make_unique<answering_node>(world, "n1");
+  answering_node n2(world, "n2");
+  auto console = look_at({n1->address(), n2.address()});
+  REQUIRE(console->connect(k_patience).ok());
+  n1->answers_max = 10;
+  std::thread killer([&] {
+    while (n1->asked_count <= 10)
+      std::this_thread::yield();
+    n1.reset();
+  });
+  const auto answers =
+      console->ask_each(std::vector<console::asked>(200, {"", node_facts(), k_patience}));
+  killer.join();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    REQUIRE(answers[i].ok());
+    CHECK(answers[i]->node() == (i < 10 ? "n1" : "n2"));
+  }
+  CHECK(console->via() == "n2");
 }
 
 TEST_CASE("observer: what waits ends when the user has had enough") {

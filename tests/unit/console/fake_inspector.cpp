@@ -23,6 +23,15 @@ template v1::Event from_text(const std::string&);
 template v1::Election from_text(const std::string&);
 template v1::ActorList from_text(const std::string&);
 
+std::vector<result<v1::InspectAnswer>> fake_inspector::ask_each(
+    std::vector<console::asked> questions_of_all) {
+  together = std::max(together, questions_of_all.size());
+  std::vector<result<v1::InspectAnswer>> answers;
+  for (auto& one : questions_of_all)
+    answers.push_back(ask(one.node, std::move(one.question), one.deadline));
+  return answers;
+}
+
 result<v1::InspectAnswer> fake_inspector::ask(const std::string& node, v1::InspectRequest question,
                                               std::chrono::milliseconds deadline) {
   ++questions;
@@ -30,7 +39,7 @@ result<v1::InspectAnswer> fake_inspector::ask(const std::string& node, v1::Inspe
   if (before_question) before_question(*this, questions);
   if (linked.empty()) return error{errc::unavailable, "no node answers; tried 127.0.0.1:7080"};
   const auto who = node.empty() ? linked : node;
-  asked.emplace_back(who, question);
+  heard.emplace_back(who, question);
   if (const auto found = silent_.find(who); found != silent_.end()) return found->second;
   const auto found = answers_.find({who, question.ask_case()});
   if (found == answers_.end()) return error{errc::not_found, "the fake knows nothing of " + who};

@@ -22,6 +22,7 @@ public:
 
   result<v1::InspectAnswer> ask(const std::string& node, v1::InspectRequest question,
                                 std::chrono::milliseconds deadline) override;
+  std::vector<result<v1::InspectAnswer>> ask_each(std::vector<console::asked> questions) override;
   std::string via() const override { return linked; }
   std::vector<std::string> take_notices() override { return std::exchange(notices, {}); }
 
@@ -36,7 +37,8 @@ public:
   std::string linked = "n1";
   std::vector<std::string> notices;
   std::uint64_t questions = 0;
-  std::vector<std::pair<std::string, v1::InspectRequest>> asked;
+  std::vector<std::pair<std::string, v1::InspectRequest>> heard;
+  std::size_t together = 0;  ///< most questions that were asked at once
   std::chrono::milliseconds last_deadline{0};
 
 private:

@@ -166,9 +166,19 @@ TEST_CASE("console: an append whose outcome is unknown exits with 4") {
 TEST_CASE("console: the questions name the log and the node that were given") {
   console_world world;
   CHECK(world.run("raft orders --node n3") == 0);
-  REQUIRE(world.fake.asked.size() == 1);
-  CHECK(world.fake.asked[0].first == "n3");
-  CHECK(world.fake.asked[0].second.log() == "orders");
+  REQUIRE(world.fake.heard.size() == 1);
+  CHECK(world.fake.heard[0].first == "n3");
+  CHECK(world.fake.heard[0].second.log() == "orders");
+}
+
+TEST_CASE("console: all nodes are asked at once") {
+  for (const auto& [line, together] : {std::pair{"raft", 3U}, {"explain", 9U}, {"top", 9U}}) {
+    console_world world;
+    world.io.keys_there = true;
+    world.io.keys = {'q'};
+    CHECK(world.run(line) == 0);
+    CHECK_MESSAGE(world.fake.together == together, line);
+  }
 }
 
 TEST_CASE("console: a node that has failed is given less time than one that lives") {
@@ -224,7 +234,7 @@ TEST_CASE("console: watch repeats the command until q, with its own options") {
   world.io.keys_there = true;
   world.io.keys = {'\0', 'q'};
   CHECK(world.run("watch 2 raft --node n3") == 0);
-  CHECK(world.fake.asked.size() == 2);
+  CHECK(world.fake.heard.size() == 2);
   CHECK(world.said("every 2 s: raft --node n3"));
 }
 
