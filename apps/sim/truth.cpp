@@ -52,6 +52,8 @@ std::string truth::saw_leader(const raft::core& core) {
   if (!first) return {};
   for (log_index i = core.log().start().index.next(); i <= committed(); i = i.next()) {
     if (core.log().term_of(i) == committed_[i.value() - 1].term) continue;
+    // A candidate that was paused may learn that it had won when a later leader has long committed.
+    if (committed_in_[i.value() - 1] >= core.term()) continue;
     return fmt::format("leader completeness: {} leads in term {} without committed entry {}",
                        core.leader().value(), core.term().value(), i.value());
   }
@@ -87,6 +89,7 @@ std::string truth::saw_commit(const raft::core& core, log_index from,
                          entry->base_offset.value(), end().value());
     }
     committed_.push_back(*entry);
+    committed_in_.push_back(core.term());
   }
   return {};
 }

@@ -22,7 +22,8 @@ public:
                                         log_index from);
   /// A node's disk has this term and vote. One vote in a term, also over restarts.
   [[nodiscard]] std::string saw_state(raft::node_id node, const raft::hard_state& state);
-  /// A node leads. Election safety and leader completeness (paper 5.2, 5.4).
+  /// A node leads. Election safety; leader completeness: it has what was committed in earlier terms
+  /// (paper 5.2, 5.4).
   [[nodiscard]] std::string saw_leader(const raft::core& core);
   /// A node has committed (from, core.commit_index()]. State machine safety (paper 5.4), and
   /// committed means durable on a quorum, of the configuration in force now or, as both can have
@@ -50,6 +51,7 @@ private:
   std::map<std::pair<raft::node_id, term_id>, raft::node_id> votes_;
   std::map<raft::node_id, term_id> terms_;
   std::vector<entry_facts> committed_;  // of index i + 1
+  std::vector<term_id> committed_in_;   // the term in which a leader knew it first
 };
 
 }  // namespace cairn::sim

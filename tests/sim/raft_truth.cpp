@@ -128,6 +128,8 @@ std::string raft_truth::saw_leader(const raft::core& core) {
   }
   if (!first) return {};
   for (log_index i = core.log().start().index.next(); i <= committed(); i = i.next()) {
+    // A candidate that was paused may learn that it had won when a later leader has long committed.
+    if (committed_in_[i.value() - 1] >= core.term()) continue;
     if (core.log().term_of(i) != committed_[i.value() - 1].term) {
       return fmt::format("leader completeness: {} leads in term {} without committed entry {}",
                          self.value(), core.term().value(), i.value());
@@ -161,6 +163,7 @@ std::string raft_truth::saw_commit(const raft::core& core, log_index from,
       if (disk->start.index < i && disk->term_of(i) == term) value = value_of(disk->at(i));
     }
     committed_.push_back({term, value});
+    committed_in_.push_back(core.term());
   }
   return {};
 }

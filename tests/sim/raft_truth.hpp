@@ -70,7 +70,8 @@ private:
   std::map<std::pair<log_index, term_id>, made> made_;
   std::map<term_id, raft::node_id> leaders_;
   std::map<std::pair<raft::node_id, term_id>, raft::node_id> votes_;
-  std::vector<agreed> committed_;  // of index i + 1
+  std::vector<agreed> committed_;      // of index i + 1
+  std::vector<term_id> committed_in_;  // the term in which a leader knew it first
   std::set<std::uint64_t> not_done_;
   std::uint64_t ok_count_ = 0;
 };
