@@ -78,6 +78,7 @@ result<raft::boot_state> log_store::boot_state() const {
   const auto start = log_->start();
   boot.start = {start.index, start.term};
   boot.start_offset = start.next_offset;
+  boot.start_timestamp_ms = start.last_timestamp_ms;
   if (!start.configuration.empty()) {
     auto config = decode(start.configuration, start.index, config_.directory);
     if (!config) return config.error();
@@ -195,7 +196,8 @@ status log_store::carry_out(const raft::persist_batch& batch, commit_facts& fact
                               .term = content.last.term,
                               .next_offset = content.next_offset,
                               .configuration = raft::encode(content.config),
-                              .state = content.state});
+                              .state = content.state,
+                              .last_timestamp_ms = content.last_timestamp_ms});
       if (s.code() == errc::disk_full) return s;
       if (!s) return fence("start of the log anew", s.error());
       note_unsaved(content.last.index.next(), content.last.index.next());
@@ -351,7 +353,8 @@ std::optional<log_trimmed> log_store::apply_retention() {
   const auto start = log_->start();
   return log_trimmed{.start = {start.index, start.term},
                      .start_offset = start.next_offset,
-                     .lowest = log_->lowest_offset()};
+                     .lowest = log_->lowest_offset(),
+                     .start_timestamp_ms = start.last_timestamp_ms};
 }
 
 status log_store::close() {

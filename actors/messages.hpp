@@ -239,8 +239,9 @@ struct sessions_wanted {};
 /// Retention has removed every entry up to and including `start`; all of them were published.
 struct log_trimmed {
   raft::log_position start;
-  record_offset start_offset;  ///< of the first record behind `start`
-  record_offset lowest;        ///< what readers may still ask for; not below start_offset
+  record_offset start_offset;      ///< of the first record behind `start`
+  record_offset lowest;            ///< what readers may still ask for; not below start_offset
+  unix_ms start_timestamp_ms = 0;  ///< of the entry at `start`; 0: not known
 };
 
 // --- segments, maintenance, retention ------------------------------------------------------------

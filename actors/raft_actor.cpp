@@ -102,7 +102,7 @@ caf::message_handler raft_state::storage_handlers() {
       },
       [this](const log_trimmed& trimmed) {
         entered();
-        replica_.log_trimmed(trimmed.start.index, trimmed.start_offset);
+        replica_.log_trimmed(trimmed.start.index, trimmed.start_offset, trimmed.start_timestamp_ms);
       },
       [this](const sessions_saved& saved) {
         entered();

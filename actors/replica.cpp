@@ -28,6 +28,7 @@ replica::replica(const replica_config& config, const raft::boot_state& boot,
       core_visible_(std::max(boot.start.index, boot.committed)),
       visible_(core_visible_),
       published_(boot.committed > boot.start.index ? boot.committed_offset : boot.start_offset),
+      start_timestamp_ms_(boot.start_timestamp_ms),
       sessions_(config.sessions ? std::move(*config.sessions) : session_boot{}, boot.last,
                 boot.last_timestamp_ms) {
   CAIRN_CHECK(config_.tick_ns > 0, "a tick takes no time");
@@ -105,6 +106,7 @@ bool replica::take_ready() {
     CAIRN_CHECK(!writing_, "a second write while one is under way");
     sessions_.given_out(*ready.persist);
     if (ready.persist->truncate_from || ready.persist->install) judge_again_ = true;
+    if (ready.persist->install) start_timestamp_ms_ = ready.persist->install->last_timestamp_ms;
     writing_ = std::make_shared<const raft::persist_batch>(std::move(*ready.persist));
     out_.persist = writing_;
   }
@@ -169,6 +171,7 @@ void replica::give_snapshots(const std::vector<raft::snapshot_needed>& wanted) {
     content.next_offset = log.start_offset();
     content.config = core_.configs().at(log.start().index);
     content.state = state;
+    content.last_timestamp_ms = start_timestamp_ms_;
     core_.step(raft::snapshot_available{want.peer, want.request, std::move(content)});
   }
 }
@@ -221,8 +224,10 @@ void replica::loaded(raft::node_id peer, std::uint64_t request, std::vector<raft
   core_.step(raft::entries_loaded{peer, request, std::move(entries)});
 }
 
-void replica::log_trimmed(log_index last_removed, record_offset start_offset) {
+void replica::log_trimmed(log_index last_removed, record_offset start_offset,
+                          unix_ms start_timestamp_ms) {
   if (core_.fenced() || last_removed <= core_.log().start().index) return;
+  start_timestamp_ms_ = start_timestamp_ms;
   core_.step(raft::log_trimmed{last_removed, start_offset});
 }
 

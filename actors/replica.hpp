@@ -198,7 +198,8 @@ public:
                  const write_room& room);
   void room_reserved(errc code, const std::string& detail, const write_room& room);
   void loaded(raft::node_id peer, std::uint64_t request, std::vector<raft::entry> entries);
-  void log_trimmed(log_index last_removed, record_offset start_offset);
+  /// `start_timestamp_ms`: of the last one removed.
+  void log_trimmed(log_index last_removed, record_offset start_offset, unix_ms start_timestamp_ms);
   /// Storage cannot remove old entries before there is a newer checkpoint.
   void want_checkpoint() { sessions_.want_checkpoint(); }
   /// none: durable. Anything else: the one before it stands.
@@ -389,6 +390,7 @@ private:
   log_index core_visible_;
   log_index visible_;
   record_offset published_;
+  unix_ms start_timestamp_ms_;     // of the entry at the log's start; 0: not known
   raft::log_position members_at_;  // of the configuration that was last told
 
   // Storage.

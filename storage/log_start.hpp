@@ -16,6 +16,8 @@ struct log_start {
   log_index index;             ///< of the entry before the first one kept; 0: none has gone
   term_id term;                ///< of that entry
   record_offset first_offset;  ///< behind that entry: the base offset of the first segment
+  /// Of that entry: what follows is not older. 0: not known, the program that wrote it kept none.
+  unix_ms last_timestamp_ms = 0;
   /// The log is being dropped, to begin anew here: every segment that is found is of the old one.
   bool installing = false;
   /// Only the lowest offset is known, as version 1 has it: the first segment tells the rest.

@@ -96,11 +96,12 @@ struct stored_term_run {
 
 /// Where a log begins, for install() and start().
 struct log_origin {
-  log_index index;             ///< of the last entry that has gone; 0: none has
-  term_id term;                ///< of that entry
-  record_offset next_offset;   ///< of the first record behind it
-  shared_bytes configuration;  ///< in force there; empty: none is known
-  shared_bytes state;          ///< the driver's, at most k_start_state_bytes_max
+  log_index index;                ///< of the last entry that has gone; 0: none has
+  term_id term;                   ///< of that entry
+  record_offset next_offset;      ///< of the first record behind it
+  shared_bytes configuration;     ///< in force there; empty: none is known
+  shared_bytes state;             ///< the driver's, at most k_start_state_bytes_max
+  unix_ms last_timestamp_ms = 0;  ///< of that entry: none behind it is older; 0: not known
 };
 
 /// One segment, as people want to see it.

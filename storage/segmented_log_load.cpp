@@ -57,6 +57,7 @@ status segmented_log::load(recovery_report& report) {
   next_index_ = start_.index.next();
   durable_index_ = start_.index;
   last_term_ = start_.term;
+  last_timestamp_ms_ = start_.last_timestamp_ms;
   if (!bases.empty()) {
     if (auto s = load_segments(bases, report); !s) return s;
   } else {
@@ -185,7 +186,7 @@ status segmented_log::load_segments(const std::vector<record_offset>& bases,
 
 void segmented_log::note_last_entry() {
   last_term_ = start_.term;
-  last_timestamp_ms_ = 0;
+  last_timestamp_ms_ = start_.last_timestamp_ms;
   const auto list = shared_->segments();
   // Not what the header of an empty segment says: its time may be ahead of the next leader's clock.
   const auto part = std::ranges::find_if(list->rbegin(), list->rend(),

@@ -99,7 +99,8 @@ log_origin segmented_log::start() const {
                     .term = start_.term,
                     .next_offset = start_.first_offset,
                     .configuration = {},
-                    .state = {}};
+                    .state = {},
+                    .last_timestamp_ms = start_.last_timestamp_ms};
   for (const auto& config : configs_) {
     if (config.index > start_.index) break;
     origin.configuration = config.payload;
@@ -200,6 +201,7 @@ status segmented_log::install(const log_origin& origin) {
                   .index = origin.index,
                   .term = origin.term,
                   .first_offset = origin.next_offset,
+                  .last_timestamp_ms = origin.last_timestamp_ms,
                   .installing = true};
   if (auto s = save_start(start); !s) return s;
   if (auto s = drop_segments(); !s) return fence(s);
@@ -218,7 +220,7 @@ status segmented_log::install(const log_origin& origin) {
   next_index_ = origin.index.next();
   durable_index_ = origin.index;
   last_term_ = origin.term;
-  last_timestamp_ms_ = 0;
+  last_timestamp_ms_ = origin.last_timestamp_ms;
   shared_->unpublished.reset(durable_index_, {next_offset_, 0});
   if (auto end = publisher().publish(durable_index_); !end) return fence(end.error());
   shared_->lowest.store(origin.next_offset.value(), std::memory_order_release);

@@ -44,7 +44,9 @@ log_start segmented_log::start_after(std::size_t count) const {
     const store_extent& gone = (*list)[i]->extent;
     next.index = log_index(gone.next_index.value() - 1);
     next.first_offset = gone.next_offset;
-    if (gone.frames > 0) next.term = gone.last_term;
+    if (gone.frames == 0) continue;
+    next.term = gone.last_term;
+    next.last_timestamp_ms = gone.last_timestamp_ms;
   }
   return next;
 }

@@ -63,6 +63,7 @@ template <class A, like<snapshot> T>
 void fields(A& a, T& x) {
   pass(a, x.last, x.next_offset, x.config);
   a.elided(x.state);
+  pass(a, x.last_timestamp_ms);
 }
 
 template <class A, like<leadership> T>

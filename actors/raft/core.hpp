@@ -29,14 +29,15 @@ namespace cairn::raft {
 /// with nothing.
 struct boot_state {
   hard_state state;
-  log_position start;           ///< the entry before the first one kept
-  record_offset start_offset;   ///< of the first record behind `start`
-  configuration start_config;   ///< in force there; empty if nothing is known
-  std::vector<term_run> terms;  ///< of the entries kept
+  log_position start;              ///< the entry before the first one kept
+  record_offset start_offset;      ///< of the first record behind `start`
+  unix_ms start_timestamp_ms = 0;  ///< of the entry at `start`; 0: not known
+  configuration start_config;      ///< in force there; empty if nothing is known
+  std::vector<term_run> terms;     ///< of the entries kept
   log_index last;
   record_offset next_offset;                  ///< of the first record behind `last`
   std::vector<config_history::item> configs;  ///< the config entries kept, ascending
-  unix_ms last_timestamp_ms = 0;
+  unix_ms last_timestamp_ms = 0;              ///< of `last`, also when that is `start`
   log_index committed;             ///< known to be, and durable; not before `start` if set
   record_offset committed_offset;  ///< of the first record behind `committed`, if that is set
 };

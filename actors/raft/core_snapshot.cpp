@@ -52,6 +52,7 @@ void core::handle(const message& m, snapshot_request& body) {
     configs_ = config_history({last, content.config});
     unpersisted_bytes_ = 0;
     commit_ = last;
+    last_timestamp_ms_ = std::max(last_timestamp_ms_, content.last_timestamp_ms);
     persist_.replaced(std::move(content));
   }
   const log_index acknowledged = std::max(last, commit_);

@@ -68,6 +68,8 @@ struct snapshot {
   record_offset next_offset;
   configuration config;  ///< in force at `last`
   shared_bytes state;    ///< the driver's, e.g. deduplication tables
+  /// Of `last`; 0: not known. Who leads without having had that entry must not stamp older ones.
+  unix_ms last_timestamp_ms = 0;
 };
 
 struct snapshot_request {

@@ -12,7 +12,7 @@ namespace cairn::actors {
 namespace {
 
 constexpr std::string_view k_magic = "CAIRNREC";
-constexpr std::uint32_t k_version = 1;
+constexpr std::uint32_t k_version = 2;
 constexpr std::size_t k_file_head_bytes = 16;     // magic, version, sections
 constexpr std::size_t k_section_head_bytes = 24;  // kind, 0, size, checksum
 constexpr std::uint32_t k_head_section = 1;

@@ -83,6 +83,7 @@ struct body_encoder {
     out->set_next_offset(body.content.next_offset.value());
     out->set_config(std::string(raft::encode(body.content.config).text()));
     out->set_state_bytes(body.content.state.size());
+    out->set_last_timestamp_ms(body.content.last_timestamp_ms);
     payloads.add(body.content.state);
   }
   void operator()(const raft::timeout_now_request&) const { to.mutable_timeout_now_request(); }
@@ -215,7 +216,7 @@ result<raft::message_body> decode_snapshot(const v1::RaftSnapshotRequest& from, 
   if (!state) return state.error();
   return raft::message_body(
       raft::snapshot_request{{position(from.last()), record_offset(from.next_offset()),
-                              std::move(*config), std::move(*state)}});
+                              std::move(*config), std::move(*state), from.last_timestamp_ms()}});
 }
 
 raft::message_body decode(const v1::RaftVoteRequest& from) {

@@ -41,7 +41,7 @@ bool durable_log::read_frame() {
       disk_.read_durable(path_, position_bytes_ + storage::k_frame_header_bytes, buffer_);
   if (count != buffer_.size() || !storage::payload_matches(*header, buffer_)) return false;
   entries_.push_back({header->index, header->term, header->base_offset, header->record_count,
-                      header->kind, header->payload_checksum});
+                      header->kind, header->payload_checksum, header->timestamp_ms});
   position_bytes_ += header->stride_bytes();
   next_index_ = header->index.next();
   next_offset_ = header->next_offset();

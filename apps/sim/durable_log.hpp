@@ -22,6 +22,7 @@ struct entry_facts {
   std::uint32_t record_count = 0;
   storage::frame_kind kind = storage::frame_kind::data;
   std::uint64_t payload_checksum = 0;
+  unix_ms timestamp_ms = 0;
 
   [[nodiscard]] record_offset next_offset() const { return base_offset.plus(record_count); }
   bool operator==(const entry_facts&) const = default;

@@ -88,6 +88,10 @@ std::string truth::saw_commit(const raft::core& core, log_index from,
       return fmt::format("entry {} begins at offset {}, the one before it ends at {}", i.value(),
                          entry->base_offset.value(), end().value());
     }
+    if (!committed_.empty() && entry->timestamp_ms < committed_.back().timestamp_ms) {
+      return fmt::format("entry {} has the time {}, the one before it {}", i.value(),
+                         entry->timestamp_ms, committed_.back().timestamp_ms);
+    }
     committed_.push_back(*entry);
     committed_in_.push_back(core.term());
   }

@@ -287,7 +287,8 @@ void world::trim() {
     if (!trimmed) return;
     note(index, "trims: up to entry, lowest offset", trimmed->start.index.value(),
          trimmed->lowest.value());
-    m.replica->log_trimmed(trimmed->start.index, trimmed->start_offset);
+    m.replica->log_trimmed(trimmed->start.index, trimmed->start_offset,
+                           trimmed->start_timestamp_ms);
   });
 }
 

@@ -310,7 +310,8 @@ TEST_CASE("log store: an install is the old log or the new one, wherever the pow
     batch.install = raft::snapshot{.last = {log_index(40), term_id(4)},
                                    .next_offset = record_offset(90),
                                    .config = group_of({raft::node_id(2)}),
-                                   .state = seen.serialize()};
+                                   .state = seen.serialize(),
+                                   .last_timestamp_ms = 1'600'000'000'000};
     make.back_to(log_index(41), record_offset(90));
     batch.entries = {make.entry(5, "after"), make.entry(5, "it")};
     env.stop_at(env.operations() + stop);
@@ -328,6 +329,7 @@ TEST_CASE("log store: an install is the old log or the new one, wherever the pow
       CHECK(boot.state == *batch.state);
       CHECK(boot.start == batch.install->last);
       CHECK(boot.start_offset == record_offset(90));
+      CHECK(boot.start_timestamp_ms == batch.install->last_timestamp_ms);
       CHECK(boot.start_config == group_of({raft::node_id(2)}));
       CHECK(store->log().start().state.text() == batch.install->state.text());
       const auto sessions = store->load_sessions();
@@ -451,6 +453,8 @@ TEST_CASE("log store: retention trims what is published and says where the log b
   CHECK(trimmed->start.term == term_id(1));
   CHECK(trimmed->start_offset == batch.entries[trimmed->start.index.value() - 1].base_offset);
   CHECK(trimmed->lowest == trimmed->start_offset);
+  CHECK(trimmed->start_timestamp_ms ==
+        batch.entries[trimmed->start.index.value() - 2].timestamp_ms);
   CHECK(store->load(trimmed->start.index, log_index(20), 100).code() == errc::invalid_argument);
   store.reset();
   env.crash();
@@ -458,6 +462,7 @@ TEST_CASE("log store: retention trims what is published and says where the log b
   const auto boot = boot_of(*store);
   CHECK(boot.start == trimmed->start);
   CHECK(boot.start_offset == trimmed->start_offset);
+  CHECK(boot.start_timestamp_ms == trimmed->start_timestamp_ms);
   CHECK(boot.start_config == group_of({raft::node_id(1)}));
   CHECK(boot.configs.empty());
   CHECK_FALSE(store->blank());

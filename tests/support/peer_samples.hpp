@@ -172,7 +172,8 @@ private:
         return raft::snapshot_request{{{log_index(1 + number()), term_id(1 + number())},
                                        record_offset(number()),
                                        configuration(),
-                                       payload(0)}};
+                                       payload(0),
+                                       static_cast<unix_ms>(number())}};
       case 9:
         return flip() ? raft::message_body(raft::timeout_now_request{})
                       : raft::message_body(raft::read_index_request{random_.next(),

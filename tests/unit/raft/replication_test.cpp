@@ -314,6 +314,28 @@ TEST_CASE("proposal: timestamps never go back") {
   CHECK(leader->core.log().at(log_index(3)).timestamp_ms == 500);
 }
 
+TEST_CASE("proposal: nothing is stamped older than what a snapshot stands for") {
+  raft_node node(config_of(1), booted(first(3), {}, 1));
+  snapshot content;
+  content.last = {log_index(8), term_id(2)};
+  content.next_offset = record_offset(8);
+  content.config = first(3);
+  content.last_timestamp_ms = 700;
+  node.receive(2, 2, snapshot_request{content});
+  node.write_all();
+  node.time_out();
+  for (const std::uint64_t voter : {2, 3})
+    node.receive(voter, 3, vote_response{true, true});
+  node.write_all();
+  node.receive(2, 3, vote_response{true, false});
+  REQUIRE(node.core.as() == role::leader);
+  propose in;
+  in.timestamp_ms = 500;
+  node.step(std::move(in));
+  for (const std::uint64_t index : {9, 10})
+    CHECK(node.core.log().at(log_index(index)).timestamp_ms == 700);
+}
+
 TEST_CASE("sleep: an idle group sends nothing, and wakes for a proposal") {
   raft_group group(3, [](core_config& c) { c.quiesce_after_ticks = 10; });
   raft_node& leader = group.elect(1);

@@ -134,7 +134,8 @@ TEST_CASE("snapshot: a follower that lacks what is gone starts where the leader'
   leader.it.append(1, {item_of(2)});
   group.tick(2);
   const auto& log = leader.it.core().log();
-  leader.it.log_trimmed(raft::prior(log.last_index()), record_offset(1));
+  const unix_ms start_time = 1'700'000'123'456;
+  leader.it.log_trimmed(raft::prior(log.last_index()), record_offset(1), start_time);
   const std::string state(leader.it.sessions().state().text());
   group.heal(lost);
   group.tick(20);
@@ -142,7 +143,9 @@ TEST_CASE("snapshot: a follower that lacks what is gone starts where the leader'
   CHECK(group[lost].published == record_offset(2));
   bool installed = false;
   for (const auto& batch : group[lost].writes) {
-    if (batch->install) installed = batch->install->state.text() == state;
+    if (!batch->install) continue;
+    installed = batch->install->state.text() == state;
+    CHECK(batch->install->last_timestamp_ms == start_time);
   }
   CHECK(installed);
 }

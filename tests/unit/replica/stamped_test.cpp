@@ -219,7 +219,7 @@ TEST_CASE(
   leader.it.append(1, {keyed(2, "new")});
   group.tick(2);
   const auto& log = leader.it.core().log();
-  leader.it.log_trimmed(raft::prior(log.last_index()), record_offset(1));
+  leader.it.log_trimmed(raft::prior(log.last_index()), record_offset(1), 0);
   group.heal(lost);
   group.tick(20);
   CHECK(group[lost].it.sessions().table().key_count() == 2);

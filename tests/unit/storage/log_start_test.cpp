@@ -69,7 +69,8 @@ const log_origin k_origin{.index = log_index(50),
                           .term = term_id(4),
                           .next_offset = record_offset(70),
                           .configuration = bytes_of("config of the snapshot"),
-                          .state = bytes_of("state of the snapshot")};
+                          .state = bytes_of("state of the snapshot"),
+                          .last_timestamp_ms = 1'800'000'000'000};
 
 /// A log of three segments with a configuration, one more entry not published.
 void fill_old(segmented_log& log) {
@@ -103,6 +104,8 @@ void check_new(const segmented_log& log) {
   CHECK(log.next_offset() == record_offset(70));
   CHECK(log.lowest_offset() == record_offset(70));
   CHECK(log.last_term() == term_id(4));
+  CHECK(log.last_timestamp_ms() == k_origin.last_timestamp_ms);
+  CHECK(start.last_timestamp_ms == k_origin.last_timestamp_ms);
   CHECK(log.segments().empty());
   CHECK(log.configs().empty());
   CHECK(log.term_runs()->empty());
@@ -208,7 +211,7 @@ TEST_CASE("install: a full disk refuses it and the old log stays") {
   check_new(*log);
 }
 
-TEST_CASE("log start: version 1 of the file still opens, and a trim makes it version 2") {
+TEST_CASE("log start: version 1 of the file still opens, and a trim makes it version 3") {
   sim_env env(1);
   auto log = open_log(env, true);
   for (int i = 0; i < 8; ++i)
@@ -240,17 +243,52 @@ TEST_CASE("log start: version 1 of the file still opens, and a trim makes it ver
   CHECK(log->start().next_offset == second.next_offset);
 }
 
+TEST_CASE("log start: what has gone leaves its time, so that nothing older follows") {
+  sim_env env(1);
+  auto log = open_log(env);
+  auto frame = next_frame(*log, 1, "the last one");
+  frame.timestamp_ms = 1'800'000'000'000;
+  REQUIRE(log->append({&frame, 1}).ok());
+  must(log->sync());
+  REQUIRE(log->publisher().publish(log_index(1)).ok());
+  must(log->roll());
+  must(log->reserve(100));  // begins the next segment
+  must(log->trim_prefix(record_offset(1)));
+  REQUIRE(log->start().index == log_index(1));
+  CHECK(log->start().last_timestamp_ms == frame.timestamp_ms);
+  log.reset();
+  env.crash();
+  log = open_log(env);
+  CHECK(log->start().last_timestamp_ms == frame.timestamp_ms);
+  CHECK(log->last_timestamp_ms() == frame.timestamp_ms);
+  auto older = next_frame(*log, 1, "of a clock that is behind");
+  older.timestamp_ms = frame.timestamp_ms - 1;
+  CHECK(log->append({&older, 1}).code() == errc::invalid_argument);
+}
+
 TEST_CASE("log start: bytes that no version wrote are refused, not guessed") {
   CHECK_FALSE(storage::decode_log_start(as_byte_span("seven b")).has_value());
   auto bytes = storage::encode_log_start({.lowest = record_offset(5),
                                           .index = log_index(3),
                                           .term = term_id(2),
                                           .first_offset = record_offset(4),
+                                          .last_timestamp_ms = 77,
                                           .installing = true});
   REQUIRE(storage::decode_log_start(bytes).has_value());
   CHECK(storage::decode_log_start(bytes)->first_offset == record_offset(4));
-  bytes[8] = std::byte{3};
-  CHECK_FALSE(storage::decode_log_start(bytes).has_value());
+  CHECK(storage::decode_log_start(bytes)->last_timestamp_ms == 77);
+  // Version 2 ended before the time.
+  auto v2 = bytes;
+  v2.resize(40);
+  CHECK_FALSE(storage::decode_log_start(v2).has_value());
+  v2[8] = std::byte{2};
+  REQUIRE(storage::decode_log_start(v2).has_value());
+  CHECK(storage::decode_log_start(v2)->first_offset == record_offset(4));
+  CHECK(storage::decode_log_start(v2)->last_timestamp_ms == 0);
+  for (const auto version : {std::byte{2}, std::byte{4}}) {
+    bytes[8] = version;
+    CHECK_FALSE(storage::decode_log_start(bytes).has_value());
+  }
 }
 
 TEST_CASE("config file: every flipped bit and every cut is noticed") {

@@ -46,8 +46,9 @@ struct body_shown {
     return fmt::format("{}", b.commit.value());
   }
   std::string operator()(const raft::snapshot_request& b) const {
-    return fmt::format("{} {} '{}' '{}'", shown(b.content.last), b.content.next_offset.value(),
-                       raft::encode(b.content.config).text(), b.content.state.text());
+    return fmt::format("{} {} '{}' '{}' {}", shown(b.content.last), b.content.next_offset.value(),
+                       raft::encode(b.content.config).text(), b.content.state.text(),
+                       b.content.last_timestamp_ms);
   }
   std::string operator()(const raft::timeout_now_request&) const { return {}; }
   std::string operator()(const raft::read_index_request& b) const {
