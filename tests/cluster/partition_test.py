@@ -75,6 +75,28 @@ class Partitions(PartitionCase):
             self.assertLessEqual(self.cluster.describe()["term"], term + 1, "a node that came back raised the term")
         self.conclude()
 
+    def test_one_that_is_removed_while_it_is_cut_off_disturbs_nobody(self):
+        """It never heard of its removal, stands for election when it is back, and is not listened to (known bug 18)."""
+        self.begin_on_network()
+        leader = self.cluster.wait_leader()
+        gone = self.rng.choice(self.cluster.followers())
+        rest = [node for node in self.cluster if node is not gone]
+        with faulty(self.network):
+            self.network.isolate(self.number(gone))
+            self.load.shut(gone)
+            self.load.wait_a_moment(2.5)  # time to stand for election, more than once
+            answer = self.cluster.remove(gone.node_id)
+            self.assertEqual(answer.status // 100, 2, answer)
+            self.wait_majority_writes(rest, "it is removed")
+        term = leader.ask(LOG)["term"]
+        self.load.wait_a_moment(4)  # likewise
+        self.wait_majority_writes(rest, "it is back")
+        self.assertEqual(leader.ask(LOG)["term"], term, f"the removed node raised the term; {self.cluster.said()}")
+        self.assertIs(self.cluster.wait_leader(), leader)
+        self.cluster.forget(gone)
+        self.least_terms = 1
+        self.conclude()
+
     def test_nobody_reaches_anybody(self):
         self.begin_on_network()
         with faulty(self.network):
