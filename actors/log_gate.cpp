@@ -13,7 +13,7 @@ log_gate::log_gate(const log_limits& limits)
 
 bool log_gate::admit_append(std::uint64_t bytes) {
   if (appends_.try_add(1)) {
-    if (bytes_.try_add(bytes)) return true;
+    if (bytes_.try_add_or_alone(bytes)) return true;
     appends_.remove(1);
   }
   count_refused();

@@ -33,6 +33,13 @@ public:
     count_.fetch_sub(n, std::memory_order_relaxed);
     return false;
   }
+  /// As try_add(), but what is larger than the ceiling may go alone: else it never could.
+  [[nodiscard]] bool try_add_or_alone(std::uint64_t n) {
+    const auto before = count_.fetch_add(n, std::memory_order_relaxed);
+    if (before == 0 || before + n <= max_) return true;
+    count_.fetch_sub(n, std::memory_order_relaxed);
+    return false;
+  }
   void remove(std::uint64_t n) { count_.fetch_sub(n, std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t max() const { return max_; }
@@ -47,7 +54,8 @@ class log_gate {
 public:
   explicit log_gate(const log_limits& limits);
 
-  /// Takes room in the append queue. False, and nothing is taken, when it is full.
+  /// Takes room in the append queue. False, and nothing is taken, when it is full. An append that
+  /// is larger than the whole queue is admitted when nothing else waits.
   [[nodiscard]] bool admit_append(std::uint64_t bytes);
   void release_appends(std::uint64_t count, std::uint64_t bytes);
 

@@ -210,7 +210,8 @@ std::vector<node_option> limit_options() {
       {"readers", "N", "2", "threads for reads that wait for the disk",
        parsed(
            number(1, 64), [](node_config & c) -> auto& { return c.readers; })},
-      {"queued-bytes-max", "SIZE", "64MiB", "appends that wait for the disk; beyond it 503",
+      {"queued-bytes-max", "SIZE", "64MiB",
+       "appends that wait for the disk; beyond it 503 (a larger body goes alone)",
        parsed(
            bytes(k_mib_bytes), [](node_config & c) -> auto& { return c.limits.queued_bytes_max; })},
       {"queued-appends-max", "N", "32768", "the same, counted",

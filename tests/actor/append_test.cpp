@@ -129,6 +129,21 @@ TEST_CASE("append: too many queued bytes are refused as well") {
   CHECK(large.code() == errc::overloaded);
 }
 
+TEST_CASE("append: what is larger than the whole queue goes alone, instead of never") {
+  actors::log_limits limits;
+  limits.queued_bytes_max = 100;
+  backend_world world(limits);
+  append_answer large;
+  append_answer behind;
+  world.append(large, std::string(500, 'a'));
+  world.append(behind, "b");
+  world.port->flush();
+  world.run();
+  CHECK(large.ok());
+  CHECK(behind.code() == errc::overloaded);
+  CHECK(world.append_now("again").value() == 1);
+}
+
 TEST_CASE("append: a request whose time has run out is refused, not unknown") {
   backend_world world;
   world.env.advance_ms(10);
