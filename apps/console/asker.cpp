@@ -55,20 +55,33 @@ result<std::vector<asker::member>> asker::members() {
   return found;
 }
 
-std::vector<std::vector<reply>> asker::ask_together(
-    const std::vector<member>& whom, const std::vector<v1::InspectRequest>& questions) {
+std::vector<reply> asker::ask_each(
+    const std::vector<std::pair<member, v1::InspectRequest>>& questions) {
   std::vector<asked> all;
-  for (const auto& one : whom) {
-    const auto most = one.failed ? k_failed_one_max : k_one_of_all_max;
-    for (const auto& question : questions)
-      all.push_back({one.id, question, std::min(most, options_.timeout)});
+  for (const auto& [whom, question] : questions) {
+    const auto most = questions.size() == 1 ? options_.timeout
+                      : whom.failed         ? k_failed_one_max
+                                            : k_one_of_all_max;
+    all.push_back({whom.id, question, std::min(most, options_.timeout)});
   }
   auto answers = through_.ask_each(std::move(all));
-  std::vector<std::vector<reply>> replies(whom.size());
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const auto node = i / questions.size();
-    replies[node].push_back(reply_of(whom[node].id, std::move(answers[i])));
+  std::vector<reply> replies;
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    replies.push_back(reply_of(questions[i].first.id, std::move(answers[i])));
+  return replies;
+}
+
+std::vector<std::vector<reply>> asker::ask_together(
+    const std::vector<member>& whom, const std::vector<v1::InspectRequest>& questions) {
+  std::vector<std::pair<member, v1::InspectRequest>> all;
+  for (const auto& one : whom) {
+    for (const auto& question : questions)
+      all.emplace_back(one, question);
   }
+  auto answers = ask_each(all);
+  std::vector<std::vector<reply>> replies(whom.size());
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    replies[i / questions.size()].push_back(std::move(answers[i]));
   return replies;
 }
 

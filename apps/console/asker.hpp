@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cairn::console {
@@ -69,6 +70,10 @@ public:
     std::string id;
     bool failed = false;
   };
+  /// A question of its own to each of some members: all are asked at once. In their order. A single
+  /// one is waited for as long as the user has said.
+  [[nodiscard]] std::vector<reply> ask_each(
+      const std::vector<std::pair<member, v1::InspectRequest>>& questions);
   /// Of each member the answer to each question, in the order of both: all are asked at once.
   [[nodiscard]] std::vector<std::vector<reply>> ask_together(
       const std::vector<member>& whom, const std::vector<v1::InspectRequest>& questions);

@@ -218,15 +218,13 @@ result<std::vector<located_event>> event_reader::read(asker& ask) {
   }
   silent_.clear();
   std::vector<located_event> found;
-  if (!node_.empty()) {
-    read_one(ask, node_, found);
-  } else {
-    const auto whom = ask.members();
-    if (!whom) return whom.error();
-    for (const auto& one : *whom) {
-      if (!ask.interrupted()) read_one(ask, one.id, found);
-    }
+  std::vector<asker::member> whom{{node_, false}};
+  if (node_.empty()) {
+    auto members = ask.members();
+    if (!members) return members.error();
+    whom = *std::move(members);
   }
+  read_pages(ask, std::move(whom), found);
   if (!silent_.empty() && (silent_.size() == cursors_.size() || cursors_.empty())) {
     return *silent_.front().failure;
   }
@@ -236,37 +234,50 @@ result<std::vector<located_event>> event_reader::read(asker& ask) {
   return found;
 }
 
-void event_reader::read_one(asker& ask, const std::string& node, std::vector<located_event>& into) {
-  auto& at = cursors_[node];
-  for (int page = 0; page < k_pages_max; ++page) {
-    v1::InspectRequest question;
-    question.mutable_events()->set_after(at.after);
-    auto one = ask.ask_one(node, question);
-    if (one.failure) {
-      silent_.push_back(std::move(one));
-      return;
+/// Each page of all nodes at once: one that does not answer holds up nobody else.
+void event_reader::read_pages(asker& ask, std::vector<asker::member> whom,
+                              std::vector<located_event>& into) {
+  for (int page = 0; page < k_pages_max && !whom.empty() && !ask.interrupted(); ++page) {
+    std::vector<std::pair<asker::member, v1::InspectRequest>> questions;
+    for (const auto& one : whom) {
+      v1::InspectRequest question;
+      question.mutable_events()->set_after(cursors_[one.id].after);
+      questions.emplace_back(one, std::move(question));
     }
-    auto& list = *one.answer.mutable_events();
-    if (at.boot != 0 && list.boot() != at.boot) {
-      // The node has started anew, and so have its ids.
-      at = {};
-      at.boot = list.boot();
-      continue;
+    auto replies = ask.ask_each(questions);
+    std::vector<asker::member> more;
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (take(cursors_[whom[i].id], std::move(replies[i]), into)) more.push_back(whom[i]);
     }
-    at.boot = list.boot();
-    lost_ += list.lost();
-    const bool end = list.events().empty() || list.next() <= at.after;
-    at.after = std::max(at.after, list.next());
-    for (auto& event : *list.mutable_events()) {
-      if (!kinds_.empty() && !kinds_.contains(event.kind())) continue;
-      if (without_segments_ && event.kind() == "segment" && event.severity() == "info") {
-        ++left_out_;
-      } else {
-        into.push_back({one.node, std::move(event)});
-      }
-    }
-    if (end) return;
+    whom = std::move(more);
   }
+}
+
+bool event_reader::take(cursor& at, reply one, std::vector<located_event>& into) {
+  if (one.failure) {
+    silent_.push_back(std::move(one));
+    return false;
+  }
+  auto& list = *one.answer.mutable_events();
+  if (at.boot != 0 && list.boot() != at.boot) {
+    // The node has started anew, and so have its ids.
+    at = {};
+    at.boot = list.boot();
+    return true;
+  }
+  at.boot = list.boot();
+  lost_ += list.lost();
+  const bool end = list.events().empty() || list.next() <= at.after;
+  at.after = std::max(at.after, list.next());
+  for (auto& event : *list.mutable_events()) {
+    if (!kinds_.empty() && !kinds_.contains(event.kind())) continue;
+    if (without_segments_ && event.kind() == "segment" && event.severity() == "info") {
+      ++left_out_;
+    } else {
+      into.push_back({one.node, std::move(event)});
+    }
+  }
+  return !end;
 }
 
 std::string event_line(const located_event& one, const screen& on) {

@@ -49,8 +49,9 @@ private:
     std::uint64_t boot = 0;
     std::uint64_t after = 0;
   };
-  /// What is new at one node, page by page.
-  void read_one(asker& ask, const std::string& node, std::vector<located_event>& into);
+  void read_pages(asker& ask, std::vector<asker::member> whom, std::vector<located_event>& into);
+  /// @returns true if there may be more at this node.
+  bool take(cursor& at, reply one, std::vector<located_event>& into);
 
   std::string node_;
   std::set<std::string, std::less<>> kinds_;  // empty: all

@@ -172,7 +172,8 @@ TEST_CASE("console: the questions name the log and the node that were given") {
 }
 
 TEST_CASE("console: all nodes are asked at once") {
-  for (const auto& [line, together] : {std::pair{"raft", 3U}, {"explain", 9U}, {"top", 9U}}) {
+  for (const auto& [line, together] :
+       {std::pair{"raft", 3U}, {"explain", 9U}, {"top", 9U}, {"events", 3U}}) {
     console_world world;
     world.io.keys_there = true;
     world.io.keys = {'q'};
