@@ -246,6 +246,7 @@ void node_actors::spawn_membership() {
                      .zone = config_.self.zone};
   membership.view = membership_view_;
   membership.events = config_.events;
+  membership.outside = [view = cluster_view_] { return view->unready(); };
   membership_ = system_.spawn<actors::membership_actor>(std::move(membership));
   introduce(membership_, "membership", "membership");
 }

@@ -177,7 +177,12 @@ void membership_state::tell(const swim::member_changed& change) {
   const auto text = fmt::format("{} is {} (was {}{})", change.node, to_string(change.after),
                                 to_string(change.before), by);
   journal_.note(text);
-  if (change.after == swim::member_state::failed) {
+  const auto outside = this->outside();
+  if (change.after == swim::member_state::failed && !outside.empty()) {
+    log_info(log_component::membership)
+        .field("peer", change.node)
+        .say("node {} does not answer, as is to be expected: {}", change.node, outside);
+  } else if (change.after == swim::member_state::failed) {
     log_warning(log_component::membership)
         .field("peer", change.node)
         .field("by", change.by)
@@ -205,7 +210,10 @@ void membership_state::tell_event(const swim::member_changed& change) {
   auto text = fmt::format("{} is {}", change.node, after);
   if (!change.is_new) text += fmt::format(" (was {})", to_string(change.before));
   if (bad) text += by == config_.self.node_id ? ", this node found" : ", says " + by;
-  if (change.after == swim::member_state::failed) text += "; it stays a member";
+  if (change.after == swim::member_state::failed) {
+    const auto outside = this->outside();
+    text += outside.empty() ? "; it stays a member" : "; " + outside;
+  }
   config_.events->add(event_kind::reachability,
                       bad ? event_severity::warning : event_severity::info, "membership",
                       std::move(text), {{"node", change.node}, {"state", after}, {"by", by}});

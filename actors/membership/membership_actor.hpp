@@ -40,6 +40,9 @@ struct membership_actor_config {
   std::shared_ptr<membership_view> view;
   swim::config swim;
   node_events_ptr events{};  ///< may be null
+  /// Why this node is no member itself (it was removed); empty: it is. Then that nobody answers it
+  /// says nothing about the others, and nobody is told to remove them. May be empty.
+  std::function<std::string()> outside{};
 };
 
 class membership_state {
@@ -64,6 +67,7 @@ private:
   void arm();
   [[nodiscard]] std::uint64_t monotonic_ms() { return config_.env->monotonic_ns() / 1'000'000; }
   [[nodiscard]] std::string state_line() const;
+  [[nodiscard]] std::string outside() const { return config_.outside ? config_.outside() : ""; }
 
   class env_random : public swim::random_source {
   public:

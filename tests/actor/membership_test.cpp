@@ -74,6 +74,7 @@ public:
     one.reachable.clear();
     if (one.raft) caf::anon_send_exit(one.raft, caf::exit_reason::kill);
     one.view = std::make_shared<membership_view>();
+    one.events = std::make_shared<node_events>(env_, 1);
     one.raft = system_.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       return {
           [this, self](const watch_raft& watch) { self->send(watch.who, configuration_); },
@@ -89,6 +90,8 @@ public:
     config.cluster_id = "c";
     config.self = {id, number, member_of(number).peer, member_of(number).http, "", "0.1.0", "z"};
     config.view = one.view;
+    config.events = one.events;
+    config.outside = [&one] { return one.outside; };
     one.actor = system_.spawn<membership_actor>(config);
   }
   void stop(const std::string& id) {
@@ -136,6 +139,8 @@ public:
     caf::actor raft;
     std::shared_ptr<membership_view> view;
     std::map<std::string, bool> reachable;
+    node_events_ptr events;
+    std::string outside;
   };
 
   caf::scheduler::test_coordinator& coordinator() {
@@ -213,6 +218,23 @@ TEST_CASE("membership: a node that is gone is suspected at once, then failed, an
   CHECK(std::any_of(events.begin(), events.end(), [](const std::string& line) {
     return line.find("n3 is failed (was suspect") != std::string::npos;
   }));
+}
+
+TEST_CASE("membership: who was removed itself does not say that the others have failed") {
+  members_world world(3);
+  world.run_for(5'000);
+  world.nodes_["n3"].outside = "this node was removed from its cluster";
+  world.stop("n1");
+  world.stop("n2");
+  world.run_for(20'000);
+  REQUIRE(world.state("n3", "n1") == member_state::failed);
+  std::size_t told = 0;
+  for (const auto& event : world.nodes_["n3"].events->after(0, 100).events) {
+    if (event.text.find(" is failed") == std::string::npos) continue;
+    ++told;
+    CHECK(event.text.ends_with("; this node was removed from its cluster"));
+  }
+  CHECK(told == 2);
 }
 
 TEST_CASE("membership: a node that comes back is alive again, and reachable") {

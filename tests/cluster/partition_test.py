@@ -93,6 +93,10 @@ class Partitions(PartitionCase):
         self.wait_majority_writes(rest, "it is back")
         self.assertEqual(leader.ask(LOG)["term"], term, f"the removed node raised the term; {self.cluster.said()}")
         self.assertIs(self.cluster.wait_leader(), leader)
+        wait_until(lambda: "this node was removed from its cluster" in gone.output(), 60,
+                   lambda: f"it is told: {gone.output()}")
+        with gone.client() as client:
+            self.assertEqual(client.get("/readyz").status, 503)
         self.cluster.forget(gone)
         self.least_terms = 1
         self.conclude()
