@@ -1,5 +1,6 @@
 #include "apps/node_log.hpp"
 
+#include "apps/last_words.hpp"
 #include "storage/base/check.hpp"
 
 #include <algorithm>
@@ -147,6 +148,7 @@ struct node_log::impl : log_sink {
   }
 
   node_log_settings settings;
+  last_words at_crash{settings.format, settings.node_id};
   log_counts counts;
   std::shared_ptr<descriptor_sink> sink;
   std::shared_ptr<spdlog::details::thread_pool> pool;
@@ -189,6 +191,10 @@ void on_fatal_signal(int number, siginfo_t* info, void* /*context*/) {
     constexpr timespec k_step{0, 1'000'000};
     for (auto left = k_crash_patience.count(); left > 0 && !log->counts.drained(); --left)
       nanosleep(&k_step, nullptr);
+    int tries = 3;  // each waits for a moment when nobody reads
+    const auto words = info->si_code > 0 ? log->at_crash.of(number) : "";
+    static_cast<void>(
+        write_all(log->settings.descriptor, words, [&tries] { return tries-- == 0; }));
   }
   for (std::size_t i = 0; i < k_fatal_signals.size(); ++i) {
     if (k_fatal_signals.at(i) == number) sigaction(number, &before_us.at(i), nullptr);

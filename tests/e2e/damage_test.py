@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Damaged files: found by `cairn verify` and by the node, never served, never cut away; an index is only a cache."""
 
+import os
 import random
 import shutil
+import signal
 
 from harness.case import Case, main, wait_until
 from harness.history import OK, History
@@ -219,6 +221,29 @@ class Damage(Case):
                                      [record["value"] for record in self.records] + ["goes on"])
                     self.assertEqual(node.stop(), 0)
                 self.assertEqual(cairn("verify", directory).returncode, 0)
+
+
+    def test_indexes_cut_under_the_running_node_cost_no_record(self):
+        """The kernel ends a process that writes to a mapping whose file is gone. It says why, and recovers (bug 49)."""
+        directory = self.copy("cut")
+        values = [record["value"] for record in self.records]
+        history = History()
+        with self.node(directory).start() as node:
+            for path in directory.rglob("*.index"):
+                os.truncate(path, 0)
+            with node.client() as client:
+                try:
+                    append(client, history, ["perhaps"])
+                except NotSent:
+                    pass
+            self.assertEqual(node.wait(30), -signal.SIGBUS, node.output())
+            self.assertRegex(node.output(), r"critical n1 node: ended by SIGBUS: a file that is mapped .* was cut short")
+            node.start()
+            now = read_values(node.http_address)
+            self.assertEqual(now[:len(values)], values)
+            self.assertIn(now[len(values):], ([], ["perhaps"]))
+            self.assertEqual(node.stop(), 0)
+        self.assertEqual(cairn("verify", directory).returncode, 0)
 
 
 class TornTail(Case):

@@ -1,12 +1,15 @@
 #include "apps/node_log.hpp"
 
+#include "actors/actor_journal.hpp"
 #include "storage/base/check.hpp"
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <string>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -236,7 +239,7 @@ int in_child(small_pipe& pipe, log_format format, Act act) {
   REQUIRE(child >= 0);
   if (child == 0) {
     pipe.close_reader();
-    for (const int number : {SIGABRT, SIGSEGV})
+    for (const int number : {SIGABRT, SIGSEGV, SIGBUS})
       signal(number, SIG_DFL);  // the test framework's
     node_log log(settings_for(pipe, format));
     log_crashes();
@@ -284,7 +287,35 @@ TEST_CASE("node log: a crash gives the queue a moment, and stays that crash") {
   });
   REQUIRE(WIFSIGNALED(how));
   CHECK(WTERMSIG(how) == SIGSEGV);
-  CHECK(has(pipe.read_all(), "the last words"));
+  // Nothing more: whoever sent the signal knows.
+  const auto lines = split(pipe.read_all());
+  REQUIRE(lines.size() == 1);
+  CHECK(has(lines[0], "the last words"));
+}
+
+TEST_CASE("node log: a mapped file that was cut short is named as what it is, and when") {
+  for (const auto format : {log_format::json, log_format::text}) {
+    small_pipe pipe;
+    const auto before = actors::utc_text(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                             std::chrono::system_clock::now().time_since_epoch())
+                                             .count());
+    const int how = in_child(pipe, format, [] {
+      FILE* const file = std::tmpfile();
+      void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+      *static_cast<volatile char*>(page) = 1;  // beyond the end of the file
+    });
+    REQUIRE(WIFSIGNALED(how));
+    CHECK(WTERMSIG(how) == SIGBUS);
+    const auto lines = split(pipe.read_all());
+    REQUIRE(lines.size() == 1);
+    CHECK(has(lines[0], "ended by SIGBUS: a file that is mapped into memory was cut short"));
+    const auto at = lines[0].find("20");
+    REQUIRE(at != std::string::npos);
+    const auto time = lines[0].substr(at, before.size());
+    CHECK(time.ends_with("Z"));
+    CHECK(time >= before);
+    CHECK(time.substr(0, 4) == before.substr(0, 4));
+  }
 }
 
 }  // namespace
