@@ -58,10 +58,11 @@ result<std::vector<asker::member>> asker::members() {
 std::vector<reply> asker::ask_each(
     const std::vector<std::pair<member, v1::InspectRequest>>& questions) {
   std::vector<asked> all;
+  const bool alone = std::all_of(questions.begin(), questions.end(), [&](const auto& one) {
+    return one.first.id == questions.front().first.id;
+  });
   for (const auto& [whom, question] : questions) {
-    const auto most = questions.size() == 1 ? options_.timeout
-                      : whom.failed         ? k_failed_one_max
-                                            : k_one_of_all_max;
+    const auto most = alone ? options_.timeout : whom.failed ? k_failed_one_max : k_one_of_all_max;
     all.push_back({whom.id, question, std::min(most, options_.timeout)});
   }
   auto answers = through_.ask_each(std::move(all));

@@ -70,8 +70,8 @@ public:
     std::string id;
     bool failed = false;
   };
-  /// A question of its own to each of some members: all are asked at once. In their order. A single
-  /// one is waited for as long as the user has said.
+  /// A question of its own to each of some members: all are asked at once. In their order. A member
+  /// that alone is asked is waited for as long as the user has said.
   [[nodiscard]] std::vector<reply> ask_each(
       const std::vector<std::pair<member, v1::InspectRequest>>& questions);
   /// Of each member the answer to each question, in the order of both: all are asked at once.

@@ -31,8 +31,8 @@ public:
                                                       v1::InspectRequest question,
                                                       std::chrono::milliseconds deadline) = 0;
 
-  /// Asks all of them at once: one that does not answer holds up nobody else. What ask() would have
-  /// said, in the order of `questions`.
+  /// Asks all of them at once, or a few dozen at a time: one that does not answer takes nothing
+  /// from the time of the others. What ask() would have said, in the order of `questions`.
   [[nodiscard]] virtual std::vector<result<v1::InspectAnswer>> ask_each(
       std::vector<asked> questions) = 0;
 

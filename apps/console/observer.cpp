@@ -100,7 +100,7 @@ private:
     result<v1::InspectAnswer>* to;
     v1::InspectRequest question;
     milliseconds deadline;
-    clock::time_point end;
+    clock::time_point end;  // none before it is its turn
     bool done = false;
   };
   void put(std::vector<waiting>& open);
@@ -275,8 +275,9 @@ void observer::impl::put(std::vector<waiting>& open) {
     auto& one = open[sent];
     const auto left = until(one.end);
     one.question.set_id(state.begin_question());
+    const auto here = left - std::min(left / 10, k_answer_margin_max);
     one.question.set_deadline_ms(
-        static_cast<std::uint32_t>((left - std::min(left / 10, k_answer_margin_max)).count()));
+        static_cast<std::uint32_t>(std::max(here, milliseconds(1)).count()));
     if (!send(via.id, one.question)) {
       state.forget(one.question.id());
       break;
@@ -290,7 +291,7 @@ void observer::impl::put(std::vector<waiting>& open) {
   state.wait_unlinked(via.id, std::min(open.front().end, clock::now() + k_pause_max));
   const bool full = state.linked().id == via.id;
   std::erase_if(open, [&](const waiting& one) {
-    if (clock::now() < one.end) return false;
+    if (one.end == clock::time_point{} || clock::now() < one.end) return false;
     *one.to = error{errc::unavailable,
                     fmt::format("{} ({}) {}", via.id, via.address,
                                 full ? "has not taken the question: too much waits for it already"
@@ -313,7 +314,8 @@ void observer::impl::hear(const observer_state::node& via, waiting& one) {
       }
       return;
     case observer_state::heard::late:
-      if (state.stopped()) return;  // it stays "interrupted"
+      *one.to = interrupted();
+      if (state.stopped()) return;
       *one.to = error{errc::unavailable, fmt::format("{} ({}) has not answered within {} ms",
                                                      via.id, via.address, one.deadline.count())};
       return;
@@ -334,10 +336,8 @@ void observer::impl::hear(const observer_state::node& via, waiting& one) {
 std::vector<result<v1::InspectAnswer>> observer::impl::ask_each(std::vector<asked> questions) {
   std::vector<result<v1::InspectAnswer>> answers(questions.size(), interrupted());
   std::vector<waiting> open;
-  const auto begun = clock::now();
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    waiting one{&answers[i], std::move(questions[i].question), questions[i].deadline,
-                begun + questions[i].deadline};
+    waiting one{&answers[i], std::move(questions[i].question), questions[i].deadline, {}};
     one.question.set_node(questions[i].node);
     const auto size = one.question.ByteSizeLong();
     if (size > actors::k_inspect_question_bytes_max) {
@@ -349,10 +349,13 @@ std::vector<result<v1::InspectAnswer>> observer::impl::ask_each(std::vector<aske
     }
   }
   while (!open.empty() && !state.stopped()) {
-    const auto latest =
-        std::max_element(open.begin(), open.end(), [](const auto& a, const auto& b) {
-          return a.end < b.end;
-        })->end;
+    // The time of a question runs once it is its turn: those before it may have used up theirs.
+    const auto now = clock::now();
+    auto latest = now;
+    for (std::size_t i = 0; i < std::min(open.size(), k_at_once_max); ++i) {
+      if (open[i].end == clock::time_point{}) open[i].end = now + open[i].deadline;
+      latest = std::max(latest, open[i].end);
+    }
     const auto linked = ensure_link(latest);
     if (!linked) {
       for (auto& one : open)

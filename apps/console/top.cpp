@@ -45,21 +45,22 @@ status top_view::sample(asker& ask) {
   questions[0].mutable_node_facts();
   questions[1].mutable_raft();
   questions[2].mutable_actors();
+  auto said = ask.ask_together(*whom, questions);
+  if (ask.interrupted()) return error{errc::unavailable, "interrupted"};
+  const auto silent = [](const auto& of_one) { return of_one[0].failure.has_value(); };
+  if (!said.empty() && std::all_of(said.begin(), said.end(), silent)) return *said[0][0].failure;
   std::vector<node_row> rows;
-  std::optional<error> silence;
-  for (auto& said : ask.ask_together(*whom, questions)) {
-    auto& facts = said[0];
-    auto& raft = said[1];
-    auto& actors = said[2];
+  for (auto& of_one : said) {
+    auto& facts = of_one[0];
+    auto& raft = of_one[1];
+    auto& actors = of_one[2];
     node_row row;
     row.node = facts.node;
     row.silent = facts.failure.has_value();
     for (auto& old : rows_) {
       if (old.node == row.node && !old.silent) row.before = std::move(old.now);
     }
-    if (row.silent) {
-      silence = facts.failure;
-    } else {
+    if (!row.silent) {
       row.now.facts = std::move(*facts.answer.mutable_node_facts());
       row.now.time_ms = row.now.facts.now_ms();
       if (!raft.failure) row.now.raft = std::move(*raft.answer.mutable_raft());
@@ -70,9 +71,6 @@ status top_view::sample(asker& ask) {
     }
     rows.push_back(std::move(row));
   }
-  const auto silent = [](const node_row& row) { return row.silent; };
-  if (silence && std::all_of(rows.begin(), rows.end(), silent)) return *silence;
-  if (ask.interrupted()) return error{errc::unavailable, "interrupted"};
   rows_ = std::move(rows);
   return {};
 }

@@ -253,6 +253,21 @@ TEST_CASE("observer: of many questions at once, one without an answer holds up n
   }
 }
 
+TEST_CASE("observer: who does not answer takes nothing from the time of those asked after it") {
+  hub_world world;
+  answering_node n1(world, "n1");
+  auto console = look_at({n1.address()});
+  REQUIRE(console->connect(k_patience).ok());
+  // More than are asked at once, all with the same time to answer.
+  std::vector<console::asked> questions;
+  for (int i = 0; i < 100; ++i)
+    questions.push_back({i == 0 ? "mute" : std::to_string(i), node_facts(), 1'000ms});
+  const auto answers = console->ask_each(questions);
+  CHECK_FALSE(answers[0].ok());
+  for (std::size_t i = 1; i < answers.size(); ++i)
+    REQUIRE_MESSAGE(answers[i].ok(), answers[i].error().detail);
+}
+
 TEST_CASE("observer: of many questions at once, those that a lost link leaves go to another node") {
   hub_world world;
   auto n1 = std::make_unique<answering_node>(world, "n1");
