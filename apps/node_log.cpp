@@ -184,17 +184,26 @@ void print_failed_check(const char* file, int line, const char* condition,
 constexpr std::array k_fatal_signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 std::array<struct sigaction, k_fatal_signals.size()> before_us{};
 
+/// The first of the threads that fault speaks; the others wait for it, else they would end it.
+std::atomic<bool> crash_is_told{false};
+
 /// Only what a signal handler may do.
 void on_fatal_signal(int number, siginfo_t* info, void* /*context*/) {
   const int saved = errno;
-  if (auto* const log = present.exchange(nullptr)) {
-    constexpr timespec k_step{0, 1'000'000};
+  constexpr timespec k_step{0, 1'000'000};
+  auto* const log = present.exchange(nullptr);
+  if (log == nullptr) {
+    for (auto left = 3 * k_crash_patience.count(); left > 0 && crash_is_told; --left)
+      nanosleep(&k_step, nullptr);
+  } else {
+    crash_is_told = true;
     for (auto left = k_crash_patience.count(); left > 0 && !log->counts.drained(); --left)
       nanosleep(&k_step, nullptr);
     int tries = 3;  // each waits for a moment when nobody reads
     const auto words = info->si_code > 0 ? log->at_crash.of(number) : "";
     static_cast<void>(
         write_all(log->settings.descriptor, words, [&tries] { return tries-- == 0; }));
+    crash_is_told = false;
   }
   for (std::size_t i = 0; i < k_fatal_signals.size(); ++i) {
     if (k_fatal_signals.at(i) == number) sigaction(number, &before_us.at(i), nullptr);
