@@ -5,6 +5,9 @@ from rig.case import ClusterCase, main, wait_until
 
 
 class Transfers(ClusterCase):
+    # No election but those that are asked for, on a machine that is busy with anything.
+    args = (*ClusterCase.args, "--election-ms", "2000")
+
     def transfer(self, target, wait_s=5):
         return self.cluster.command("cluster", "transfer-leader", target, "--wait", str(wait_s), timeout_s=60)
 
@@ -37,7 +40,7 @@ class Transfers(ClusterCase):
         self.assert_stays(leader, "a stranger")
 
         follower.pause()
-        refused = self.transfer(follower.node_id, wait_s=2)
+        refused = self.transfer(follower.node_id, wait_s=6)
         self.assertNotEqual(refused.returncode, 0)
         self.note(f"standing still: {refused.stderr.decode().strip()}")
         self.load.wait_progress(20, "appends after the transfer to one that stands still")
@@ -47,7 +50,7 @@ class Transfers(ClusterCase):
         leader = self.cluster.wait_leader()
         follower = self.rng.choice(self.cluster.followers())
         self.kill(follower)
-        refused = self.transfer(follower.node_id, wait_s=2)
+        refused = self.transfer(follower.node_id, wait_s=6)
         self.assertNotEqual(refused.returncode, 0)
         self.note(f"dead: {refused.stderr.decode().strip()}")
         self.assert_stays(leader, "a dead node")
