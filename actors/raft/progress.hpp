@@ -49,8 +49,8 @@ public:
   void pause() { paused_ = true; }
   /// The peer is alive: a lost probe may be sent again, and a failed read be tried again.
   void resume();
-  /// The probe has left once. It is likelier late than lost: to ask again takes no entries, and a
-  /// peer that answers many heartbeats at once (it was cut off) does not get them many times.
+  /// The probe has left. It is likelier late than lost: to ask again takes no entries, and a peer
+  /// that answers many heartbeats at once (it was cut off) does not get them as many times.
   [[nodiscard]] bool asks_again() const {
     return state_ == send_state::probe && probe_step_ == probe_step::retry;
   }

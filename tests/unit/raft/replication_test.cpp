@@ -151,7 +151,7 @@ TEST_CASE("replication: lost appends are found out by heartbeats (bug 12)") {
   CHECK(group[3].core.commit_index() == log_index(2));
 }
 
-TEST_CASE("replication: a probe's entries go once, however many heartbeats are answered") {
+TEST_CASE("replication: a probe's entries do not go again with each answer to a heartbeat") {
   auto leader = elected(3, booted(first(3), {}, 1));
   leader->write_all();
   leader->receive(2, 2, accepted(1));
