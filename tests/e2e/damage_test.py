@@ -237,7 +237,7 @@ class Damage(Case):
                 except NotSent:
                     pass
             self.assertEqual(node.wait(30), -signal.SIGBUS, node.output())
-            self.assertRegex(node.output(), r"critical n1 node: ended by SIGBUS: a file that is mapped .* was cut short")
+            self.assertRegex(node.output(), r"critical n1 node: ended by SIGBUS: a file that is mapped .* was cut")
             node.start()
             now = read_values(node.http_address)
             self.assertEqual(now[:len(values)], values)
